@@ -1,0 +1,1 @@
+//! Collecting evidence: the only door to the world.

@@ -1,0 +1,1 @@
+//! EKS bearer tokens: every rule that the server has for them.

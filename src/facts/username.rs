@@ -1,0 +1,1 @@
+//! Templates of user names and groups.
