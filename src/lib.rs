@@ -4,6 +4,8 @@
 //! Data runs one way: `collect` looks at the world and writes [`evidence`]; [`facts`] follow from it by pure functions.
 
 pub mod collect;
+pub mod error;
 pub mod evidence;
 pub mod facts;
+pub mod input;
 pub mod symptom;
