@@ -1,0 +1,246 @@
+//! Makes a pasted text readable for patterns: terminal colours, escapes of JSON and HTML, curly quotes, boxes and runs of
+//! white space are taken back to what the program had printed. Every byte of the result knows where it stood before.
+
+/// What becomes of the ends of lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrapping {
+    /// Lines stay lines.
+    Lines,
+    /// The text was cut at a fixed width, in the middle of words: lines are put together again as they stand.
+    Cut,
+}
+
+/// A readable text and, for each of its bytes, the place of the original character.
+pub(crate) struct Readable {
+    /// The text: white space is one blank or one line feed, quotes are straight.
+    pub(crate) text: String,
+    origin: Vec<u32>,
+    end: usize,
+}
+
+impl Readable {
+    /// The place in the original of the byte at `index`, or the end of the original.
+    pub(crate) fn origin(&self, index: usize) -> usize {
+        self.origin.get(index).map_or(self.end, |&offset| offset as usize)
+    }
+}
+
+/// Reads `raw`, which is at most 4 GiB long.
+pub(crate) fn clean(raw: &str, wrapping: Wrapping) -> Readable {
+    let mut cleaner = Cleaner {
+        raw,
+        wrapping,
+        readable: Readable {
+            text: String::with_capacity(raw.len()),
+            origin: Vec::with_capacity(raw.len()),
+            end: raw.len(),
+        },
+        in_windows_path: false,
+    };
+    let mut at = 0;
+    while let Some(character) = raw.get(at..).and_then(|rest| rest.chars().next()) {
+        at += cleaner.step(at, character);
+    }
+    cleaner.readable
+}
+
+struct Cleaner<'t> {
+    raw: &'t str,
+    wrapping: Wrapping,
+    readable: Readable,
+    in_windows_path: bool,
+}
+
+impl Cleaner<'_> {
+    /// Takes the character at `at` and what belongs to it; answers how many bytes that was.
+    fn step(&mut self, at: usize, character: char) -> usize {
+        let rest = self.raw.get(at..).unwrap_or_default();
+        let escape = match character {
+            '\u{1b}' | '^' | '[' | '\\' | '\u{9b}' => terminal_sequence(rest),
+            _ => 0,
+        };
+        if escape > 0 {
+            return escape;
+        }
+        match character {
+            '\\' => return self.backslash(at, rest),
+            '&' => {
+                if let Some((length, meant)) = html_entity(rest) {
+                    self.put(at, meant);
+                    return length;
+                }
+                self.put(at, '&');
+            }
+            'â' => {
+                if let Some((length, meant)) = misread_utf8(rest) {
+                    self.put(at, meant);
+                    return length;
+                }
+                self.put(at, character);
+            }
+            '‘' | '’' | '‚' | '‛' | '′' => self.put(at, '\''),
+            '“' | '”' | '„' | '‟' | '″' => self.put(at, '"'),
+            '‐' | '‑' | '‒' | '–' | '—' => self.put(at, '-'),
+            '\u{2500}'..='\u{259f}' => self.put(at, ' '),
+            '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => {}
+            _ => self.put(at, character),
+        }
+        character.len_utf8()
+    }
+
+    /// An escape of JSON, Go, Python or YAML. A blank path of Windows keeps its `\n` and `\t`.
+    fn backslash(&mut self, at: usize, rest: &str) -> usize {
+        let run = rest.len() - rest.trim_start_matches('\\').len();
+        let after = rest.get(run..).unwrap_or_default();
+        match after.chars().next() {
+            Some(quote @ ('"' | '\'' | '`' | '/')) => self.put(at, quote),
+            Some('u') => match after.get(1..5).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+                Some(byte) if byte.is_ascii() => {
+                    self.put(at, char::from(byte));
+                    return run + 5;
+                }
+                _ => {
+                    self.put(at, '\\');
+                    return run;
+                }
+            },
+            Some('n' | 'r') if !self.in_windows_path => self.put(at, '\n'),
+            Some('t') if !self.in_windows_path => self.put(at, ' '),
+            _ => {
+                self.in_windows_path |= self.readable.text.ends_with(':');
+                self.put(at, '\\');
+                return run;
+            }
+        }
+        run + 1
+    }
+
+    fn put(&mut self, at: usize, character: char) {
+        let text = &mut self.readable.text;
+        if character == '\n' || character == '\r' {
+            self.in_windows_path = false;
+            if self.wrapping == Wrapping::Cut {
+                return;
+            }
+            if text.ends_with(' ') {
+                text.pop();
+                self.readable.origin.pop();
+            }
+            if text.is_empty() || text.ends_with('\n') {
+                return;
+            }
+            text.push('\n');
+        } else if character.is_whitespace() {
+            self.in_windows_path = false;
+            if text.is_empty() || text.ends_with([' ', '\n']) {
+                return;
+            }
+            text.push(' ');
+        } else if character.is_control() {
+            return;
+        } else {
+            text.push(character);
+        }
+        self.readable.origin.resize(self.readable.text.len(), u32::try_from(at).unwrap_or(u32::MAX));
+    }
+}
+
+/// The length of a terminal's control sequence at the start of `text`, also where a log has lost or spelt out its escape
+/// character; 0 if there is none.
+fn terminal_sequence(text: &str) -> usize {
+    const SPELT: [&str; 7] = ["\u{1b}", "\\u001b", "\\u001B", "\\x1b", "\\033", "^[", "\\e"];
+    let introducer = SPELT.iter().find(|spelling| text.starts_with(**spelling)).map_or(0, |spelling| spelling.len());
+    let bytes = text.as_bytes();
+    match bytes.get(introducer) {
+        Some(b'[') => {
+            let parameters =
+                bytes.iter().skip(introducer + 1).take(32).take_while(|byte| (0x20..0x40).contains(*byte)).count();
+            let last = introducer + 1 + parameters;
+            match bytes.get(last) {
+                Some(b'm') if introducer > 0 || parameters > 0 => last + 1,
+                Some(0x40..=0x7e) if introducer > 0 => last + 1,
+                _ => usize::from(introducer == 1 && text.starts_with('\u{1b}')),
+            }
+        }
+        // A title or a hyperlink, ended by BEL or by ESC \.
+        Some(b']') if introducer > 0 && text.starts_with('\u{1b}') => {
+            let body = bytes.iter().take(2048).position(|byte| *byte == 0x07);
+            let closed = bytes.windows(2).take(2048).skip(1).position(|pair| pair == b"\x1b\\");
+            match (body, closed) {
+                (Some(bell), Some(closed)) => (bell + 1).min(closed + 3),
+                (Some(bell), None) => bell + 1,
+                (None, Some(closed)) => closed + 3,
+                (None, None) => 1,
+            }
+        }
+        Some(byte) if text.starts_with('\u{1b}') && byte.is_ascii() => 2,
+        _ => usize::from(text.starts_with('\u{1b}')),
+    }
+}
+
+/// An entity that logs and web pages put in place of a quote or an angle bracket.
+fn html_entity(text: &str) -> Option<(usize, char)> {
+    const ENTITIES: [(&str, char); 12] = [
+        ("&quot;", '"'),
+        ("&#34;", '"'),
+        ("&#x22;", '"'),
+        ("&#39;", '\''),
+        ("&#x27;", '\''),
+        ("&apos;", '\''),
+        ("&rsquo;", '\''),
+        ("&lsquo;", '\''),
+        ("&lt;", '<'),
+        ("&gt;", '>'),
+        ("&amp;", '&'),
+        ("&nbsp;", ' '),
+    ];
+    ENTITIES.iter().find(|(entity, _)| text.starts_with(entity)).map(|(entity, meant)| (entity.len(), *meant))
+}
+
+/// Punctuation in UTF-8 that was read as Windows-1252 on its way here.
+fn misread_utf8(text: &str) -> Option<(usize, char)> {
+    const MISREAD: [(&str, char); 7] =
+        [("â€™", '\''), ("â€˜", '\''), ("â€œ", '"'), ("â€\u{9d}", '"'), ("â€“", '-'), ("â€”", '-'), ("â€", '"')];
+    MISREAD.iter().find(|(wrong, _)| text.starts_with(wrong)).map(|(wrong, meant)| (wrong.len(), *meant))
+}
+
+/// Where the message of a line begins, after time stamps, levels and names that a log writes before it.
+pub(crate) fn message_start(line: &str) -> usize {
+    let mut at = 0;
+    while let Some(rest) = line.get(at..) {
+        let word = rest.find(' ').map_or(rest, |end| rest.get(..end).unwrap_or(rest));
+        let skip = word.len() + 1;
+        if word.len() == rest.len() || !is_prefix(word) {
+            return at + rest.len() - rest.trim_start_matches(['"', '\'', '`', '>']).len();
+        }
+        at += skip;
+    }
+    at
+}
+
+/// Whether a word is what a log writes before its message: a time, a level, a bar, a bracketed name.
+fn is_prefix(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let digits = bare.bytes().filter(u8::is_ascii_digit).count();
+    let is_time = digits >= 4
+        && digits * 2 >= bare.len()
+        && bare.bytes().any(|byte| matches!(byte, b':' | b'-' | b'/' | b'.' | b'T'));
+    let is_level = matches!(
+        bare.to_ascii_lowercase().as_str(),
+        "" | "err"
+            | "erro"
+            | "warn"
+            | "warning"
+            | "info"
+            | "inf"
+            | "debug"
+            | "fatal"
+            | "ftl"
+            | "wrn"
+            | "stderr"
+            | "stdout"
+            | "remote"
+    ) || bare.starts_with("level=");
+    let is_bracketed = word.len() > 2 && word.starts_with('[') && word.ends_with(']') && word != "[ERROR]";
+    is_time || is_level || is_bracketed || bare.starts_with("time=") || bare.starts_with("msg=")
+}
