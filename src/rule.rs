@@ -15,7 +15,9 @@ mod written;
 
 pub use library::{Library, schema as rule_schema};
 pub use template::{Renderer, Template};
-pub use when::{Condition, Conditions, Outcome};
+pub use when::{Cited, Condition, Conditions, Outcome, Scope};
+
+pub use crate::symptom::SymptomClass;
 
 /// The stations of a request, in the order in which it can die.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -164,32 +166,4 @@ pub struct Fix {
     pub undo: Vec<Template>,
     /// Commands that show whether it has worked.
     pub verify: Vec<Template>,
-}
-
-/// What people see when something is wrong. A cause produces some of these and is ruled out by all others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SymptomClass {
-    /// 401 Unauthorized.
-    Unauthorized,
-    /// 403 Forbidden with a user name.
-    Forbidden,
-    /// 403 Forbidden as `system:anonymous`.
-    Anonymous,
-    /// The client could not get credentials from its exec plugin.
-    Exec,
-    /// An AWS call fails before Kubernetes is asked.
-    Aws,
-    /// The client cannot use its configuration.
-    Configuration,
-    /// Time-out, no such host, connection refused.
-    Network,
-    /// Certificate errors.
-    Tls,
-    /// The EKS console's message.
-    Console,
-    /// A node does not join.
-    Node,
-    /// It works, but will surprise.
-    Works,
 }

@@ -14,13 +14,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::str::FromStr;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use catalogue::{CauseId, Message, messages};
 pub use stated::StatedFacts;
 
 /// What is seen from outside. A cause that does not produce the symptom cannot be behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SymptomClass {
     /// The API server answered 401.
