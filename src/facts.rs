@@ -1,12 +1,165 @@
 //! Facts: what follows from the evidence, by an exact model of how EKS authenticates and authorizes.
+//!
+//! Pure functions from [`Evidence`] to typed rooms; each fact is known with its source, or unknown with the reasons.
+//! Rules and templates name facts by their path (`cluster.authenticationMode`); the paths come from these types.
+
+use crate::evidence::{Action, Evidence};
 
 pub mod access_policies;
 pub mod action;
 pub mod arn;
+pub mod authorization;
 pub mod aws_auth;
+pub mod cluster;
+pub mod credentials;
+pub mod exec;
 mod go_text;
 pub mod go_yaml;
 pub mod identity_mapping;
+pub mod kubeconfig;
+pub mod mapping;
+pub mod network;
+pub mod observed_symptom;
 pub mod rbac;
+pub mod subject;
 pub mod token;
 pub mod username;
+pub mod value;
+
+use value::{Describe, Field, Node, Schema, Value, facts};
+
+facts! {
+    /// What the subject wants to do.
+    ActionFacts {
+        /// The verb: get, list, create, …
+        "verb" verb: String,
+        /// The resource; absent for a path.
+        "resource" resource: Option<String>,
+        /// The namespace; absent for the whole cluster.
+        "namespace" namespace: Option<String>,
+        /// In words: get pods -n dev.
+        "words" words: String,
+        /// The words one by one, as arguments of kubectl auth can-i.
+        "arguments" arguments: Vec<String>,
+        /// Whether it was asked for, and is not just the default.
+        "isAsked" is_asked: bool,
+    }
+}
+
+/// All facts of one diagnosis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// Who is diagnosed.
+    pub subject: subject::Subject,
+    /// What the subject wants to do.
+    pub action: ActionFacts,
+    /// The shell's credentials.
+    pub credentials: credentials::CredentialFacts,
+    /// The client's configuration.
+    pub kubeconfig: kubeconfig::KubeconfigFacts,
+    /// The exec plugin's run.
+    pub exec: exec::ExecFacts,
+    /// The cluster.
+    pub cluster: cluster::ClusterFacts,
+    /// The way to the API server.
+    pub network: network::NetworkFacts,
+    /// Who the subject is in Kubernetes.
+    pub mapping: mapping::MappingFacts,
+    /// What that Kubernetes user may do.
+    pub authorization: authorization::AuthorizationFacts,
+    /// What is seen from outside.
+    pub symptom: observed_symptom::SymptomFacts,
+    /// The action as a request; what was asked for, or the default.
+    pub asked: Action,
+    /// The symptom classes that rule causes out.
+    pub classes: observed_symptom::Classes,
+}
+
+impl Facts {
+    /// Derives all facts.
+    pub fn derive(evidence: &Evidence) -> Self {
+        let kubeconfig = kubeconfig::derive(evidence);
+        let exec = exec::derive(evidence, &kubeconfig);
+        let network = network::derive(evidence);
+        let symptom = observed_symptom::derive(evidence);
+        let asked = evidence.target.action.clone().unwrap_or_else(default_action);
+        Self {
+            subject: subject::derive(evidence, &kubeconfig),
+            action: action_facts(&asked, evidence.target.action.is_some()),
+            credentials: credentials::derive(evidence, &kubeconfig),
+            cluster: cluster::derive(evidence, &kubeconfig),
+            mapping: mapping::derive(evidence),
+            authorization: authorization::derive(evidence),
+            classes: observed_symptom::classes(evidence, &symptom, &kubeconfig, &exec, &network),
+            kubeconfig,
+            exec,
+            network,
+            symptom,
+            asked,
+        }
+    }
+}
+
+/// What is looked at if nothing was asked for: the first thing that people type.
+pub fn default_action() -> Action {
+    Action {
+        verb: "list".to_owned(),
+        resource: Some("pods".to_owned()),
+        namespace: Some("default".to_owned()),
+        ..Action::default()
+    }
+}
+
+fn action_facts(action: &Action, is_asked: bool) -> ActionFacts {
+    let arguments = vec![action.verb.clone(), action.resource.clone().unwrap_or_default()];
+    ActionFacts {
+        verb: action.verb.clone(),
+        resource: action.resource.clone(),
+        namespace: action.namespace.clone(),
+        words: arguments.join(" "),
+        arguments,
+        is_asked,
+    }
+}
+
+/// The rooms by name, in the order of the stages.
+macro_rules! rooms {
+    ($($(#[doc = $doc:literal])+ $name:literal $room:ident: $type:ty,)+) => {
+        impl Describe for Facts {
+            fn schema() -> Schema {
+                Schema::Object(vec![$(Field {
+                    name: $name,
+                    doc: concat!($($doc),+).trim_ascii(),
+                    schema: <$type>::schema(),
+                }),+])
+            }
+
+            fn node(&self) -> Node {
+                Node::Known(Value::Object(vec![$(($name, self.$room.node())),+]), None)
+            }
+        }
+    };
+}
+
+rooms! {
+    /// Who is diagnosed.
+    "subject" subject: subject::Subject,
+    /// What the subject wants to do.
+    "action" action: ActionFacts,
+    /// The shell's credentials.
+    "credentials" credentials: credentials::CredentialFacts,
+    /// The client's configuration.
+    "kubeconfig" kubeconfig: kubeconfig::KubeconfigFacts,
+    /// The exec plugin's run.
+    "exec" exec: exec::ExecFacts,
+    /// The cluster.
+    "cluster" cluster: cluster::ClusterFacts,
+    /// The way to the API server.
+    "network" network: network::NetworkFacts,
+    /// Who the subject is in Kubernetes.
+    "mapping" mapping: mapping::MappingFacts,
+    /// What that Kubernetes user may do.
+    "authorization" authorization: authorization::AuthorizationFacts,
+    /// What is seen from outside.
+    "symptom" symptom: observed_symptom::SymptomFacts,
+}

@@ -15,6 +15,7 @@ mod written;
 
 pub use library::{Library, schema as rule_schema};
 pub use template::{Renderer, Template};
+pub(crate) use when::{find, schema_of};
 pub use when::{Cited, Condition, Conditions, Outcome, Scope};
 
 pub use crate::symptom::SymptomClass;
@@ -141,6 +142,8 @@ pub struct Rule {
     pub recognise: Option<Template>,
     /// Pages that say more.
     pub docs: Vec<String>,
+    /// The text of its file.
+    pub text: String,
 }
 
 /// One way to mend it, checked.

@@ -62,6 +62,7 @@ pub(super) fn rule(file: &str, id: &str, text: &str, facts: &Schema) -> Result<L
         fixes,
         recognise,
         docs: written.docs.0.into_iter().map(|link| link.value).collect(),
+        text: text.to_owned(),
     };
     Ok(Loaded { rule, file: file.to_owned(), refines })
 }

@@ -67,11 +67,6 @@ impl Library {
     pub fn from_rules(rules: Vec<Rule>) -> Self {
         Self { rules }
     }
-
-    /// The text of an embedded rule file by id.
-    pub fn embedded_text(id: &str) -> Option<&'static str> {
-        EMBEDDED.iter().find(|(path, _)| id_of(path) == id).map(|(_, text)| *text)
-    }
 }
 
 fn id_of(path: &str) -> String {

@@ -37,8 +37,17 @@ pub struct Renderer {
 
 const COMMAND: &str = "command";
 const PROSE: &str = "prose";
+const SHELL: &str = "shell";
+
+/// The variables that are no facts: `kubectl` prints kubectl with the context in use.
+const VARIABLES: [&str; 1] = ["kubectl"];
 
 impl Template {
+    /// A command of our own.
+    pub(crate) fn command(source: impl Into<String>) -> Self {
+        Self { source: source.into(), is_command: true }
+    }
+
     /// The source text.
     pub fn source(&self) -> &str {
         &self.source
@@ -75,7 +84,7 @@ fn environment(unfilled: &Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> 
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_recursion_limit(64);
     environment.set_auto_escape_callback(|name| match name {
-        COMMAND => AutoEscape::Custom("shell"),
+        COMMAND => AutoEscape::Custom(SHELL.into()),
         _ => AutoEscape::None,
     });
     // `safe` would let a rule print a value into a command unquoted.
@@ -93,7 +102,7 @@ fn environment(unfilled: &Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> 
             return Err(Error::from(ErrorKind::UndefinedError));
         }
         let text = value.to_string();
-        if state.auto_escape() == AutoEscape::Custom("shell") && !value.is_safe() {
+        if *state.auto_escape() == AutoEscape::Custom(SHELL.into()) && !value.is_safe() {
             return Ok(out.write_str(&shell::quote(&text))?);
         }
         Ok(out.write_str(&text)?)
@@ -111,7 +120,13 @@ impl Renderer {
     /// A renderer for one set of facts.
     pub fn new(schema: &Schema, facts: &Node) -> Self {
         let unfilled = Arc::default();
-        Self { environment: environment(&unfilled), facts: value_of(schema, facts, ""), unfilled }
+        let kubectl = match super::find(facts, "kubeconfig.context") {
+            Ok(FactValue::Text(context)) => format!("kubectl --context {}", shell::quote(context)),
+            _ => "kubectl".to_owned(),
+        };
+        let mut environment = environment(&unfilled);
+        environment.add_global("kubectl", Value::from_safe_string(kubectl));
+        Self { environment, facts: value_of(schema, facts, ""), unfilled }
     }
 
     /// The element at hand as a template value.
@@ -185,7 +200,11 @@ pub(crate) struct Checker<'a> {
 impl<'a> Checker<'a> {
     /// A checker for the templates of one file.
     pub(crate) fn new(file: &'a str, text: &'a str, facts: &'a Schema, it: Option<&'a Schema>) -> Self {
-        Self { file, text, facts, it, environment: environment(&Arc::default()) }
+        let mut environment = environment(&Arc::default());
+        for variable in VARIABLES {
+            environment.add_global(variable, variable);
+        }
+        Self { file, text, facts, it, environment }
     }
 
     /// Takes a written text as a template and says what is wrong with it.
@@ -210,7 +229,7 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_name(&self, name: &str, place: (usize, usize)) -> Option<InputError> {
-        if name == "it" && self.it.is_some() {
+        if VARIABLES.contains(&name) || (name == "it" && self.it.is_some()) {
             return None;
         }
         let (message, help) = schema_at(name, self.facts, self.it).err()?;

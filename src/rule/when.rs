@@ -379,3 +379,38 @@ fn value_schema(schema: &Schema) -> serde_json::Value {
         Schema::Object(_) => json!({ "type": "null" }),
     }
 }
+
+/// The value of a fact, or why it is unknown.
+///
+/// # Errors
+/// The fact is unknown.
+pub(crate) fn find<'a>(facts: &'a Node, path: &str) -> Result<&'a Value, &'a Unknown> {
+    match resolve(Scope { facts, it: None }, path) {
+        Resolved::Known(value, _) => Ok(value),
+        Resolved::Unknown(unknown) => Err(unknown),
+    }
+}
+
+/// The schema of a fact path that was checked before.
+pub(crate) fn schema_of<'a>(path: &str, facts: &'a Schema) -> Option<&'a Schema> {
+    schema_at(path, facts, None).ok()
+}
+
+impl Conditions {
+    /// The lines in words, for `explain`.
+    pub(crate) fn in_words(&self) -> Vec<String> {
+        self.0.iter().map(|line| line.in_words("is")).collect()
+    }
+
+    /// The lines of `unless` in words.
+    pub(crate) fn in_words_denied(&self) -> Vec<String> {
+        self.0.iter().map(|line| line.in_words("is not")).collect()
+    }
+}
+
+impl Condition {
+    fn in_words(&self, verb: &str) -> String {
+        let values: Vec<String> = self.expected.iter().map(Scalar::to_string).collect();
+        format!("{} {verb} {}", self.path, values.join(" or "))
+    }
+}
