@@ -43,8 +43,8 @@ const RESOURCES: &[&str] = &["pods", "deployments", "nodes", "secrets", "namespa
 const SUBRESOURCES: &[&str] = &["log", "exec", "scale", "status", "*", "a/b"];
 const NAMES: &[&str] = &["web-0", "web-1", "*", "", "dev"];
 const PATHS: &[&str] =
-    &["/healthz", "/healthz/ping", "/healthz/", "/", "/api", "/apis/apps/v1", "/metrics", "*", "/a*"];
-const RULE_PATHS: &[&str] = &["/healthz", "/healthz/*", "/*", "*", "/api*", "/a**", "/metrics", "", "healthz*", "/a*b"];
+    &["/healthz", "/healthz/ping", "/apis", "/healthz/", "/", "/api", "/apis/apps/v1", "/metrics", "*", "/a*"];
+const RULE_PATHS: &[&str] = &["/healthz", "/healthz/*", "/a**", "/*", "*", "/api*", "/metrics", "", "healthz*", "/a*b"];
 const ROLE_NAMES: &[&str] = &["r0", "r1", "r2", "r3", "view", "edit", "admin", "cluster-admin"];
 const LABELS: &[&str] = &["to-view", "to-edit", "tier"];
 const LABEL_VALUES: &[&str] = &["true", "false", ""];
