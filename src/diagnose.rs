@@ -220,7 +220,6 @@ impl Writer<'_> {
         };
         let title = text(&fix.title);
         let warning = fix.warning.as_ref().map(text);
-        self.renderer.take_unfilled();
         let steps: Vec<Step> = texts(&fix.run).into_iter().map(|run| Step { run }).collect();
         let undo = texts(&fix.undo);
         Fix {
@@ -230,7 +229,7 @@ impl Writer<'_> {
             changes: fix.changes,
             reversible: fix.changes == rule::Changes::Nothing || !undo.is_empty(),
             warning,
-            fill_in: self.renderer.take_unfilled(),
+            fill_in: rule::placeholders(steps.iter().map(|step| step.run.as_str())),
             steps,
             undo,
             verify: texts(&fix.verify),

@@ -82,14 +82,15 @@ impl Facts {
         let exec = exec::derive(evidence, &kubeconfig);
         let network = network::derive(evidence);
         let symptom = observed_symptom::derive(evidence);
+        let mapping = mapping::derive(evidence);
         let asked = evidence.target.action.clone().unwrap_or_else(default_action);
         Self {
             subject: subject::derive(evidence, &kubeconfig),
             action: action_facts(&asked, evidence.target.action.is_some()),
             credentials: credentials::derive(evidence, &kubeconfig),
             cluster: cluster::derive(evidence, &kubeconfig),
-            mapping: mapping::derive(evidence),
-            authorization: authorization::derive(evidence),
+            authorization: authorization::derive(evidence, &mapping, &asked),
+            mapping,
             classes: observed_symptom::classes(evidence, &symptom, &kubeconfig, &exec, &network),
             kubeconfig,
             exec,

@@ -14,6 +14,7 @@ mod when;
 mod written;
 
 pub use library::{Library, schema as rule_schema};
+pub(crate) use template::placeholders;
 pub use template::{Renderer, Template};
 pub(crate) use when::{find, schema_of};
 pub use when::{Cited, Condition, Conditions, Outcome, Scope};

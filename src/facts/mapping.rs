@@ -26,6 +26,8 @@ facts! {
         "username" username: Fact<Option<String>>,
         /// Kubernetes groups.
         "groups" groups: Fact<Vec<String>>,
+        /// Whether there are any groups.
+        "hasGroups" has_groups: Fact<bool>,
         /// What would have matched but for one difference.
         "nearMisses" near_misses: Fact<Vec<Fact<NearMissFacts>>>,
     }
@@ -38,6 +40,16 @@ facts! {
         "arn" arn: String,
         /// In what it differs.
         "reason" reason: String,
+        /// The store where it is written: access-entry or aws-auth.
+        "source" source: MappingSource,
+        /// Where it is written.
+        "place" place: String,
+        /// Template of the user name.
+        "username" username: Option<String>,
+        /// Groups.
+        "groups" groups: Vec<String>,
+        /// Whether one of the groups begins with system:, which an access entry refuses.
+        "hasReservedGroup" has_reserved_group: bool,
     }
 }
 
@@ -47,6 +59,7 @@ pub(crate) fn derive(_: &Evidence) -> MappingFacts {
         entry: Fact::unknown("kubernetes.awsAuth", "x"),
         username: Fact::unknown("kubernetes.awsAuth", "x"),
         groups: Fact::unknown("kubernetes.awsAuth", "x"),
+        has_groups: Fact::unknown("kubernetes.awsAuth", "x"),
         near_misses: Fact::unknown("kubernetes.awsAuth", "x"),
     }
 }

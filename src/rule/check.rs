@@ -1,6 +1,8 @@
 //! From a rule as written to a rule as checked: every fact, value, template variable and referenced rule exists, or
 //! the file, line and column of what does not are named together with what was probably meant.
 
+use std::collections::BTreeMap;
+
 use super::{
     Fix, Rule, Stage, Template,
     template::Checker,
@@ -19,8 +21,26 @@ pub(super) struct Loaded {
     pub(super) refines: Vec<Located<String>>,
 }
 
+/// The shared fixes by name.
+pub(super) type Recipes = BTreeMap<String, Fix>;
+
+/// Checks one recipe file.
+pub(super) fn recipe(file: &str, text: &str, facts: &Schema) -> Result<Fix, Vec<InputError>> {
+    let written: written::Fix = crate::input::parse(file, text).map_err(|error| vec![error])?;
+    let checker = Checker::new(file, text, facts, None);
+    let mut errors = Vec::new();
+    let fix = check_fix(file, written, &[], None, facts, &mut Texts { checker: &checker, errors: &mut errors });
+    if errors.is_empty() { Ok(fix) } else { Err(errors) }
+}
+
 /// Checks one rule file. `id` is its path without the extension.
-pub(super) fn rule(file: &str, id: &str, text: &str, facts: &Schema) -> Result<Loaded, Vec<InputError>> {
+pub(super) fn rule(
+    file: &str,
+    id: &str,
+    text: &str,
+    facts: &Schema,
+    recipes: &Recipes,
+) -> Result<Loaded, Vec<InputError>> {
     let stage = id.split_once('/').and_then(|(stage, cause)| Stage::named(stage).filter(|_| is_cause_name(cause)));
     let Some(stage) = stage else {
         let stages: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
@@ -38,7 +58,9 @@ pub(super) fn rule(file: &str, id: &str, text: &str, facts: &Schema) -> Result<L
     let because = texts.prose(&written.because);
     let recognise = written.recognise.as_ref().map(|text| texts.prose(text));
     let verify = texts.commands(&written.verify);
-    let fixes = written.fix.into_iter().map(|fix| check_fix(file, fix, &verify, it, facts, &mut texts)).collect();
+    let mut fixes: Vec<Fix> =
+        written.fix.into_iter().map(|fix| check_fix(file, fix, &verify, it, facts, &mut texts)).collect();
+    fixes.extend(shared_fixes(file, &written.recipes, &verify, recipes, texts.errors));
     let when = when::check(file, written.when, it, facts, &mut errors);
     let unless = when::check(file, written.unless, it, facts, &mut errors);
     check_shape(file, &written.explains, written.weight, &written.docs, &mut errors);
@@ -79,6 +101,33 @@ pub(super) fn references(loaded: &Loaded, ids: &[&str]) -> Vec<InputError> {
             }
         })
         .collect()
+}
+
+fn shared_fixes(
+    file: &str,
+    names: &Many<Located<String>>,
+    verify: &[Template],
+    recipes: &Recipes,
+    errors: &mut Vec<InputError>,
+) -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    for name in &names.0 {
+        match recipes.get(&name.value) {
+            Some(recipe) => {
+                let verify = if recipe.verify.is_empty() { verify.to_vec() } else { recipe.verify.clone() };
+                fixes.push(Fix { verify, ..recipe.clone() });
+            }
+            None => {
+                let error = InputError::new(file, format!("unknown recipe `{}`", name.value)).at(name.place.0, name.place.1);
+                let help = match did_you_mean(&name.value, recipes.keys().map(String::as_str)) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("known are {}", recipes.keys().cloned().collect::<Vec<_>>().join(", ")),
+                };
+                errors.push(error.help(help));
+            }
+        }
+    }
+    fixes
 }
 
 fn is_cause_name(cause: &str) -> bool {

@@ -13,6 +13,9 @@ use crate::{
 /// The rule files inside the binary: path below `rules/` and text.
 static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
+/// The folder of the fixes that several rules share.
+const RECIPES: &str = "recipes/";
+
 /// The rules in force, sorted by id.
 #[derive(Debug, Clone)]
 pub struct Library {
@@ -41,9 +44,18 @@ impl Library {
             files.insert(id, (path, text));
         }
         let schema = Facts::schema();
+        let mut recipes = check::Recipes::new();
+        for (id, (path, text)) in &files {
+            let Some(name) = id.strip_prefix(RECIPES) else { continue };
+            match check::recipe(path, text, &schema) {
+                Ok(recipe) => drop(recipes.insert(name.to_owned(), recipe)),
+                Err(more) => errors.extend(more),
+            }
+        }
+        files.retain(|id, _| !id.starts_with(RECIPES));
         let mut loaded = Vec::new();
         for (id, (path, text)) in &files {
-            match check::rule(path, id, text, &schema) {
+            match check::rule(path, id, text, &schema, &recipes) {
                 Ok(rule) => loaded.push(rule),
                 Err(more) => errors.extend(more),
             }

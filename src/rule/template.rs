@@ -4,10 +4,7 @@
 //! visible placeholder such as `<CLUSTER_NAME>`. In commands the engine quotes every value for the shell, so no rule
 //! author can forget.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior,
@@ -32,15 +29,15 @@ pub struct Template {
 pub struct Renderer {
     environment: Environment<'static>,
     facts: Value,
-    unfilled: Arc<Mutex<BTreeSet<String>>>,
 }
 
 const COMMAND: &str = "command";
 const PROSE: &str = "prose";
 const SHELL: &str = "shell";
 
-/// The variables that are no facts: `kubectl` prints kubectl with the context in use.
-const VARIABLES: [&str; 1] = ["kubectl"];
+/// The variables that are no facts: `kubectl` prints kubectl with the context in use, `principalArn` the subject's
+/// ARN with its path or, where that is unknown, a command substitution that looks it up.
+const VARIABLES: [&str; 2] = ["kubectl", "principalArn"];
 
 impl Template {
     /// A command of our own.
@@ -79,7 +76,7 @@ impl Object for Unfilled {
     }
 }
 
-fn environment(unfilled: &Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> {
+fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_recursion_limit(64);
@@ -90,12 +87,8 @@ fn environment(unfilled: &Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> 
     // `safe` would let a rule print a value into a command unquoted.
     environment.remove_filter("safe");
     environment.add_filter("words", words);
-    let unfilled = Arc::clone(unfilled);
-    environment.set_formatter(move |out, state, value| {
+    environment.set_formatter(|out, state, value| {
         if let Some(fact) = value.downcast_object_ref::<Unfilled>() {
-            if let Ok(mut names) = unfilled.lock() {
-                names.insert(fact.placeholder.clone());
-            }
             return Ok(out.write_str(&fact.placeholder)?);
         }
         if value.is_undefined() {
@@ -119,14 +112,10 @@ fn words(list: &Value) -> Result<Value, Error> {
 impl Renderer {
     /// A renderer for one set of facts.
     pub fn new(schema: &Schema, facts: &Node) -> Self {
-        let unfilled = Arc::default();
-        let kubectl = match super::find(facts, "kubeconfig.context") {
-            Ok(FactValue::Text(context)) => format!("kubectl --context {}", shell::quote(context)),
-            _ => "kubectl".to_owned(),
-        };
-        let mut environment = environment(&unfilled);
-        environment.add_global("kubectl", Value::from_safe_string(kubectl));
-        Self { environment, facts: value_of(schema, facts, ""), unfilled }
+        let mut environment = environment();
+        environment.add_global("kubectl", Value::from_safe_string(kubectl(facts)));
+        environment.add_global("principalArn", Value::from_safe_string(principal_arn(facts)));
+        Self { environment, facts: value_of(schema, facts, "") }
     }
 
     /// The element at hand as a template value.
@@ -142,11 +131,48 @@ impl Renderer {
             .and_then(|compiled| compiled.render(context))
             .map_or_else(|error| format!("(this text of the rule cannot be shown: {error})"), |text| text.trim().to_owned())
     }
+}
 
-    /// The placeholders that were printed since the last call.
-    pub fn take_unfilled(&self) -> Vec<String> {
-        self.unfilled.lock().map(|mut names| std::mem::take(&mut *names).into_iter().collect()).unwrap_or_default()
+fn text<'a>(facts: &'a Node, path: &str) -> Option<&'a str> {
+    match super::find(facts, path) {
+        Ok(FactValue::Text(text)) => Some(text),
+        _ => None,
     }
+}
+
+fn kubectl(facts: &Node) -> String {
+    match text(facts, "kubeconfig.context") {
+        Some(context) => format!("kubectl --context {}", shell::quote(context)),
+        None => "kubectl".to_owned(),
+    }
+}
+
+fn principal_arn(facts: &Node) -> String {
+    match (text(facts, "subject.principalArn"), text(facts, "subject.kind"), text(facts, "subject.name")) {
+        (Some(arn), _, _) => shell::quote(arn),
+        (None, Some("role"), Some(name)) => {
+            format!("\"$(aws iam get-role --role-name {} --query Role.Arn --output text)\"", shell::quote(name))
+        }
+        _ => placeholder("subject.principalArn"),
+    }
+}
+
+/// The placeholders in filled commands, each once, in order.
+pub(crate) fn placeholders<'a>(commands: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for command in commands {
+        for (start, _) in command.match_indices('<') {
+            let rest = command.get(start + 1..).unwrap_or_default();
+            let Some((name, _)) = rest.split_once('>') else { continue };
+            let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let placeholder = format!("<{name}>");
+            if is_name && !found.contains(&placeholder) {
+                found.push(placeholder);
+            }
+        }
+    }
+    found
 }
 
 /// A fact as a template value; what is unknown or absent keeps its shape and prints as a placeholder.
@@ -163,7 +189,8 @@ fn value_of(schema: &Schema, node: &Node, path: &str) -> Value {
                 };
                 (field.name, value_of(&field.schema, part, &path))
             })
-            .collect(),
+            .collect::<BTreeMap<_, _>>()
+            .into(),
         (Schema::List(element), Node::Known(FactValue::List(nodes), _)) => {
             nodes.iter().map(|node| value_of(element, node, path)).collect()
         }
@@ -200,7 +227,7 @@ pub(crate) struct Checker<'a> {
 impl<'a> Checker<'a> {
     /// A checker for the templates of one file.
     pub(crate) fn new(file: &'a str, text: &'a str, facts: &'a Schema, it: Option<&'a Schema>) -> Self {
-        let mut environment = environment(&Arc::default());
+        let mut environment = environment();
         for variable in VARIABLES {
             environment.add_global(variable, variable);
         }
@@ -276,7 +303,7 @@ fn interpolation_in_quotes(source: &str) -> Option<String> {
         }
         let end = ["{{", "{%", "{#"].iter().zip(["}}", "%}", "#}"]).find(|(open, _)| rest.starts_with(**open));
         if let Some((_, close)) = end {
-            rest = rest.find(close).and_then(|at| rest.get(at + 2..)).unwrap_or_default();
+            rest = after_tag(rest, close);
             continue;
         }
         match (character, quote) {
@@ -290,6 +317,22 @@ fn interpolation_in_quotes(source: &str) -> Option<String> {
         rest = rest.chars().next().and_then(|c| rest.get(c.len_utf8()..)).unwrap_or_default();
     }
     None
+}
+
+/// What follows a template tag; texts inside the tag may hold its closing braces.
+fn after_tag<'a>(tag: &'a str, close: &str) -> &'a str {
+    let mut quote = None;
+    for (at, character) in tag.char_indices().skip(2) {
+        match (character, quote) {
+            ('\'' | '"', None) => quote = Some(character),
+            (c, Some(open)) if c == open => quote = None,
+            (_, None) if tag.get(at..).is_some_and(|rest| rest.starts_with(close)) => {
+                return tag.get(at + close.len()..).unwrap_or_default();
+            }
+            _ => {}
+        }
+    }
+    ""
 }
 
 /// Some value that fits a schema.

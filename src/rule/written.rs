@@ -36,6 +36,9 @@ pub(crate) struct Rule {
     /// What to do, the least right first.
     #[serde(default)]
     pub(crate) fix: Vec<Fix>,
+    /// Names of files in `rules/recipes`: ways to mend it that several causes share, offered after its own.
+    #[serde(default)]
+    pub(crate) recipes: Many<Located<String>>,
     /// Commands that show whether a fix has worked.
     #[serde(default)]
     pub(crate) verify: Many<Located<String>>,
