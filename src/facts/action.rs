@@ -202,24 +202,42 @@ fn resource(verb: Word, object: Word, flags: Flags) -> ParsedAction {
             notes.push(ActionNote::ReadAsSubresource { resource: known.plural, subresource: last.to_owned() });
         }
     }
-    let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
-    let mut namespace = flags.namespace.filter(|_| !flags.all_namespaces);
-    let mut uses_default_namespace = namespace.is_none() && !flags.all_namespaces;
-    if let Some(known) = known.filter(|known| known.scope == Scope::Cluster) {
-        let own = name.clone().filter(|_| is_namespaces(known.group, known.plural));
-        if namespace.is_some() && namespace != own {
-            notes.push(ActionNote::NamespaceIgnored { resource: known.plural });
-        }
-        (namespace, uses_default_namespace) = (own, false);
+    let given = flags.namespace.filter(|_| !flags.all_namespaces);
+    let action = Action {
+        verb: verb.text,
+        group,
+        resource: Some(plural),
+        subresource,
+        namespace: given.clone(),
+        name: name.map(str::to_owned),
+        path: None,
+    };
+    let action = as_requested(&action);
+    let is_cluster_scoped = known.is_some_and(|known| known.scope == Scope::Cluster);
+    if let Some(known) = known.filter(|_| given.is_some() && given != action.namespace) {
+        notes.push(ActionNote::NamespaceIgnored { resource: known.plural });
     }
-    let subresource = subresource.filter(|subresource| !subresource.is_empty());
-    let action = Action { verb: verb.text, group, resource: Some(plural), subresource, namespace, name, path: None };
+    let uses_default_namespace = given.is_none() && !flags.all_namespaces && !is_cluster_scoped;
     ParsedAction { action, uses_default_namespace, notes }
 }
 
-/// The API server takes the name of a Namespace object for the namespace of the request, so a RoleBinding there counts.
-fn is_namespaces(group: &str, plural: &str) -> bool {
-    group.is_empty() && plural == "namespaces"
+/// The action as the API server sees the request itself, whatever a SubjectAccessReview would ask about: a built-in
+/// cluster-scoped resource has no namespace, and one object of `namespaces` is in itself, so that a RoleBinding there
+/// counts. Empty fields become absent.
+pub fn as_requested(action: &Action) -> Action {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (resource, name) = (given(&action.resource), given(&action.name));
+    let known = built_in(&action.group, resource.as_deref().unwrap_or_default());
+    let namespace = match known.filter(|known| known.scope == Scope::Cluster) {
+        Some(known) => name.clone().filter(|_| is_namespaces(known)),
+        None => given(&action.namespace),
+    };
+    let (subresource, path) = (given(&action.subresource), given(&action.path));
+    Action { resource, subresource, namespace, name, path, ..action.clone() }
+}
+
+fn is_namespaces(resource: &BuiltIn) -> bool {
+    resource.group.is_empty() && resource.plural == "namespaces"
 }
 
 /// The built-in resource that a word means: `deploy`, `Deployment`, `deployments.apps`, `deployments.v1.apps`.
@@ -385,6 +403,23 @@ mod tests {
     }
 
     #[test]
+    fn an_action_is_taken_as_the_request_would_be() {
+        let action = |namespace: &str, resource: &str, name: &str| Action {
+            verb: "get".to_owned(),
+            resource: Some(resource.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            name: Some(name.to_owned()),
+            ..Action::default()
+        };
+        let namespace = |action| as_requested(&action).namespace;
+        assert_eq!(namespace(action("default", "nodes", "a")), None);
+        assert_eq!(namespace(action("default", "namespaces", "dev")).as_deref(), Some("dev"));
+        assert_eq!(namespace(action("default", "namespaces", "")), None);
+        assert_eq!(namespace(action("default", "widgets", "")).as_deref(), Some("default"));
+        assert_eq!(as_requested(&action("", "pods", "")).name, None);
+    }
+
+    #[test]
     fn a_known_subresource_is_no_name() {
         let read = |text: &str| {
             let action = parse(text).unwrap().in_namespace("dev");
@@ -461,7 +496,7 @@ mod tests {
             let known = &BUILT_IN[word];
             let some = |text: String| Some(text).filter(|text| !text.is_empty());
             let namespaced = known.scope == Scope::Namespaced;
-            let namespace = if is_namespaces(known.group, known.plural) { some(name.clone()) } else { some(namespace).filter(|_| namespaced) };
+            let namespace = if is_namespaces(known) { some(name.clone()) } else { some(namespace).filter(|_| namespaced) };
             let action = if path {
                 Action { verb, path: Some(format!("/{name}")), ..Action::default() }
             } else {

@@ -5,7 +5,6 @@
 //! action is read on purpose as the API server would see the request itself.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads files")]
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use eks_doctor::evidence::Action;
 use eks_doctor::facts::action::{display, parse};
