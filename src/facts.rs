@@ -82,15 +82,16 @@ impl Facts {
         let exec = exec::derive(evidence, &kubeconfig);
         let network = network::derive(evidence);
         let symptom = observed_symptom::derive(evidence);
+        let cluster = cluster::derive(evidence, &kubeconfig);
         let mapping = mapping::derive(evidence);
-        let asked = evidence.target.action.clone().unwrap_or_else(default_action);
+        let asked = action::as_requested(&evidence.target.action.clone().unwrap_or_else(default_action));
         Self {
             subject: subject::derive(evidence, &kubeconfig),
             action: action_facts(&asked, evidence.target.action.is_some()),
             credentials: credentials::derive(evidence, &kubeconfig),
-            cluster: cluster::derive(evidence, &kubeconfig),
-            authorization: authorization::derive(evidence, &mapping, &asked),
+            authorization: authorization::derive(evidence, &cluster, &mapping, &asked),
             mapping,
+            cluster,
             classes: observed_symptom::classes(evidence, &symptom, &kubeconfig, &exec, &network),
             kubeconfig,
             exec,
@@ -112,13 +113,12 @@ pub fn default_action() -> Action {
 }
 
 fn action_facts(action: &Action, is_asked: bool) -> ActionFacts {
-    let arguments = vec![action.verb.clone(), action.resource.clone().unwrap_or_default()];
     ActionFacts {
         verb: action.verb.clone(),
         resource: action.resource.clone(),
         namespace: action.namespace.clone(),
-        words: arguments.join(" "),
-        arguments,
+        words: action::display(action),
+        arguments: action::can_i_arguments(action),
         is_asked,
     }
 }
