@@ -152,13 +152,19 @@ fn check(args: CheckArgs, look: Look) -> Result<u8, Error> {
 }
 
 fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
-    let mut documents = Vec::new();
+    let mut all: Option<Evidence> = None;
     for path in &args.evidence {
         let (name, text) = read(path)?;
-        documents.push(Evidence::from_text(&name, &text)?);
+        let document = Evidence::from_text(&name, &text)?;
+        match &mut all {
+            None => all = Some(document),
+            Some(first) => first.complete_with(document).map_err(|message| {
+                let error = InputError::new(&name, message);
+                error.help("merge documents of two people about one cluster only")
+            })?,
+        }
     }
-    let evidence = documents.into_iter().next().ok_or_else(|| Error::usage("no evidence", "give --evidence FILE"))?;
-    Ok(evidence)
+    all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))
 }
 
 fn save(evidence: &Evidence, path: &Path) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 mod aws;
 mod client;
 mod kubernetes;
+mod merge;
 mod observed;
 
 pub use aws::*;

@@ -75,3 +75,8 @@ pub fn ask(observation: &str, renderer: &Renderer) -> (String, Actor) {
         None => ("eks-doctor check --verbose".to_owned(), Actor::You),
     }
 }
+
+/// Whether this is the path of an observation.
+pub fn is_known(observation: &str) -> bool {
+    OBSERVATIONS.iter().any(|(path, _, _)| *path == observation)
+}

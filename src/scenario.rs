@@ -22,6 +22,9 @@ pub struct CaseFile {
     pub base: Option<String>,
     /// Where the case is known from.
     pub source: Option<String>,
+    /// What is different from the base in all cases.
+    #[serde(default)]
+    pub evidence: Value,
     /// The cases; the first one is the scenario.
     pub cases: Vec<Case>,
 }
@@ -121,6 +124,7 @@ impl CaseFile {
         let base = base.ok_or_else(|| InputError::new(name, "the case has no base").help("name a file of fixtures/healthy"))?;
         let (path, text) = text_of(base)?;
         let mut document: Value = input::parse(path, text)?;
+        merge(&mut document, &self.evidence);
         merge(&mut document, &case.evidence);
         serde_path_to_error::deserialize(document)
             .map_err(|error| InputError::new(name, format!("case \"{}\": {error}", case.name)))
