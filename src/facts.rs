@@ -83,10 +83,11 @@ impl Facts {
         let network = network::derive(evidence);
         let symptom = observed_symptom::derive(evidence);
         let cluster = cluster::derive(evidence, &kubeconfig);
-        let mapping = mapping::derive(evidence);
+        let subject = subject::derive(evidence, &kubeconfig);
+        let mapping = mapping::derive(evidence, &subject, &cluster);
         let asked = action::as_requested(&evidence.target.action.clone().unwrap_or_else(default_action));
         Self {
-            subject: subject::derive(evidence, &kubeconfig),
+            subject,
             action: action_facts(&asked, evidence.target.action.is_some()),
             credentials: credentials::derive(evidence, &kubeconfig),
             authorization: authorization::derive(evidence, &cluster, &mapping, &asked),

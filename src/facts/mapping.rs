@@ -7,7 +7,7 @@ use super::{
     cluster::ClusterFacts,
     identity_mapping::{
         AccessEntry, AuthenticationMode, DenialKind, EntryRef, Identity, IdentityMapping, Mapped, MappingIndex,
-        NearMiss, Outcome, Seen, Store, StoreName, Verdict, near_misses,
+        NearMiss, NearMissReason, Outcome, Seen, Store, StoreName, Verdict, near_misses,
     },
     subject::Subject,
     username::Rendered,
