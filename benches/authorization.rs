@@ -17,8 +17,9 @@ fn user(number: usize) -> UserInfo {
     authenticated(username, [format!("team-{number}"), format!("division-{}", number % 40), "everybody".to_owned()])
 }
 
-fn action() -> Action {
-    let text = serde_json::json!({"verb": "delete", "resource": "secrets", "namespace": "ns-1", "name": "x"});
+fn action(namespace: usize) -> Action {
+    let namespace = format!("ns-{namespace}");
+    let text = serde_json::json!({"verb": "delete", "resource": "secrets", "namespace": namespace, "name": "x"});
     serde_json::from_value(text).unwrap_or_default()
 }
 
@@ -53,7 +54,7 @@ fn cluster() -> Kubernetes {
 /// Index and one answer.
 #[divan::bench]
 fn one_user(bencher: Bencher<'_, '_>) {
-    let (cluster, user, action) = (cluster(), user(1), action());
+    let (cluster, user, action) = (cluster(), user(1), action(1));
     bencher.bench(|| {
         let index = RbacIndex::new(RbacLists::of(black_box(&cluster)));
         matches!(index.authorize(&user, &action), RbacDecision::Denied { .. })
@@ -63,7 +64,7 @@ fn one_user(bencher: Bencher<'_, '_>) {
 /// Index, one answer, and everything that is to be said about the refusal.
 #[divan::bench]
 fn one_refusal_explained(bencher: Bencher<'_, '_>) {
-    let (cluster, user, action) = (cluster(), user(1), action());
+    let (cluster, user, action) = (cluster(), user(1), action(1));
     bencher.bench(|| {
         let index = RbacIndex::new(RbacLists::of(black_box(&cluster)));
         let denial = index.explain_denial(&user, &action, &["arn:aws:iam::111122223333:role/team-1"]);
@@ -71,14 +72,15 @@ fn one_refusal_explained(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Index and an answer for each user.
+/// Index and an answer for each user, in all namespaces.
 #[divan::bench]
 fn all_users(bencher: Bencher<'_, '_>) {
-    let (cluster, action) = (cluster(), action());
-    let users = (0..USERS).map(user).collect::<Vec<_>>();
+    let cluster = cluster();
+    let questions = (0..USERS).map(|number| (user(number), action(number % 500))).collect::<Vec<_>>();
     bencher.bench(|| {
         let index = RbacIndex::new(RbacLists::of(black_box(&cluster)));
-        let denied = |user: &&UserInfo| matches!(index.authorize(user, &action), RbacDecision::Denied { .. });
-        users.iter().filter(denied).count()
+        let denied =
+            |(user, action): &&(UserInfo, Action)| matches!(index.authorize(user, action), RbacDecision::Denied { .. });
+        questions.iter().filter(denied).count()
     });
 }

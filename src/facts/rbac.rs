@@ -267,8 +267,8 @@ impl fmt::Display for Bound<'_> {
         };
         let subject_name = match subject.kind.as_str() {
             "ServiceAccount" => {
-                let own = subject.namespace.as_deref().filter(|namespace| !namespace.is_empty());
-                format!("{}/{}", subject.name, own.or(self.namespace()).unwrap_or_default())
+                let namespace = matching::service_account_namespace(subject, self.namespace().unwrap_or_default());
+                format!("{}/{namespace}", subject.name)
             }
             _ => subject.name.clone(),
         };

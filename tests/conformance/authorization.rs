@@ -120,7 +120,11 @@ fn compare(lines: &[Line]) -> (usize, usize) {
 }
 
 /// A drift is what the controller would add and remove.
-fn compare_aggregation(index: &RbacIndex<'_>, kubernetes: &Kubernetes, filled: &BTreeMap<String, Vec<PolicyRule>>) {
+fn compare_aggregation<'a>(
+    index: &RbacIndex<'a>,
+    kubernetes: &'a Kubernetes,
+    filled: &BTreeMap<String, Vec<PolicyRule>>,
+) {
     let key = |rule: &PolicyRule| serde_json::to_string(rule).unwrap();
     let without = |rules: &[PolicyRule], others: &[PolicyRule]| {
         rules.iter().filter(|rule| !others.contains(rule)).map(key).collect::<HashSet<_>>()

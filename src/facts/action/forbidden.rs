@@ -7,13 +7,13 @@ use crate::evidence::Action;
 pub struct Forbidden {
     /// The Kubernetes user name, as the API server knows the caller.
     pub username: String,
-    /// What the user wanted to do.
-    pub action: Action,
+    /// What the user wanted to do; `None` if the message is cut off before it says where.
+    pub action: Option<Action>,
     /// What the authorizers said, if they said anything: `RBAC: clusterrole.rbac.authorization.k8s.io "x" not found`.
     pub reason: Option<String>,
 }
 
-/// Finds the first refusal by an authorizer in any text, such as
+/// Finds the first refusal by an authorizer in any text, a complete one before one that is cut off, such as
 /// `pods "web-0" is forbidden: User "ada" cannot get resource "pods" in API group "" in the namespace "dev"`.
 ///
 /// Line breaks of a narrow terminal and the backslashes of JSON do not matter. A 403 from admission or a webhook has
@@ -26,7 +26,12 @@ pub fn parse_forbidden(text: &str) -> Option<Forbidden> {
 }
 
 fn find(text: &str) -> Option<Forbidden> {
-    text.match_indices("User").find_map(|(at, _)| refusal(text.get(..at)?, text.get(at..)?))
+    let mut refusals = text.match_indices("User").filter_map(|(at, _)| refusal(text.get(..at)?, text.get(at..)?));
+    let first = refusals.next()?;
+    if first.action.is_some() {
+        return Some(first);
+    }
+    Some(refusals.find(|refusal| refusal.action.is_some()).unwrap_or(first))
 }
 
 fn refusal(before: &str, text: &str) -> Option<Forbidden> {
@@ -34,15 +39,20 @@ fn refusal(before: &str, text: &str) -> Option<Forbidden> {
     rest.literal("User")?;
     let username = rest.quoted()?;
     rest.literal("cannot")?;
-    let verb = rest.word()?;
-    let action = Action { verb, ..Action::default() };
-    let action = match rest.literal("path") {
-        Some(()) => Action { path: Some(rest.quoted()?), ..action },
-        None => resource(&mut rest, Action { name: object_name(before), ..action })?,
+    let Some(action) = action(&mut rest, before) else {
+        return Some(Forbidden { username, action: None, reason: None });
     };
     let line = rest.0.split(['\n', '\r']).next().unwrap_or_default();
     let reason = line.strip_prefix(':').map(str::trim).filter(|reason| !reason.is_empty()).map(str::to_owned);
-    Some(Forbidden { username, action, reason })
+    Some(Forbidden { username, action: Some(action), reason })
+}
+
+fn action(rest: &mut Rest<'_>, before: &str) -> Option<Action> {
+    let action = Action { verb: rest.word()?, ..Action::default() };
+    match rest.literal("path") {
+        Some(()) => Some(Action { path: Some(rest.quoted()?), ..action }),
+        None => resource(rest, Action { name: object_name(before), ..action }),
+    }
 }
 
 fn resource(rest: &mut Rest<'_>, action: Action) -> Option<Action> {
@@ -129,7 +139,7 @@ mod tests {
 
     fn read(text: &str) -> (String, String, Option<String>) {
         let forbidden = parse_forbidden(text).unwrap();
-        (forbidden.username, super::super::display(&forbidden.action), forbidden.reason)
+        (forbidden.username, super::super::display(&forbidden.action.unwrap()), forbidden.reason)
     }
 
     #[test]
@@ -206,22 +216,29 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_is_cut_off_still_names_the_user() {
+        let text = r#"secrets "x" is forbidden: User "ada" cannot list resource "secrets": no relationship found"#;
+        let forbidden = Forbidden { username: "ada".to_owned(), action: None, reason: None };
+        assert_eq!(parse_forbidden(text), Some(forbidden));
+        let text = format!("{text}\nforbidden: User \"eve\" cannot get path \"/\"");
+        assert_eq!(read(&text), ("eve".to_owned(), "get /".to_owned(), None));
+    }
+
+    #[test]
     fn other_texts_are_no_refusals() {
         for text in [
             "",
             "User",
             "User \"ada",
-            "User \"ada\" cannot",
+            "User \"ada\" can",
             "User ada cannot get pods",
-            "User \"a\" cannot get resource \"pods\" in the",
             "admission webhook denied the request",
             "pods \"x\" is forbidden: exceeded quota",
         ] {
             assert_eq!(parse_forbidden(text), None, "{text}");
         }
-        // A later one is found, and a long text without any takes no time.
-        assert!(parse_forbidden("User \"x\" was here; User \"ada\" cannot get path \"/\"").is_some());
-        assert_eq!(parse_forbidden(&"User \"x\" cannot ".repeat(100_000)), None);
+        // A long text without any takes no time.
+        assert_eq!(parse_forbidden(&"User \"x\" cannot ".repeat(100_000)).unwrap().action, None);
         assert_eq!(parse_forbidden(&"User \"".repeat(100_000)), None);
     }
 }

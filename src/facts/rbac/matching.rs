@@ -72,12 +72,17 @@ fn any_or(values: &[String], matches: impl Fn(&str) -> bool) -> bool {
     values.iter().any(|value| value == "*" || matches(value))
 }
 
-/// The user name that a ServiceAccount subject stands for. A RoleBinding may leave the namespace out and means its
-/// own; in a ClusterRoleBinding such a subject is nobody.
-pub(super) fn service_account_username(subject: &RbacSubject, binding_namespace: &str) -> Option<String> {
-    let own = subject.namespace.as_deref().filter(|namespace| !namespace.is_empty());
-    let namespace = own.unwrap_or(binding_namespace);
-    (!namespace.is_empty()).then(|| format!("{SERVICE_ACCOUNT_PREFIX}{namespace}:{}", subject.name))
+/// The namespace of a ServiceAccount subject. A RoleBinding may leave it out and means its own.
+pub(super) fn service_account_namespace<'t>(subject: &'t RbacSubject, binding_namespace: &'t str) -> &'t str {
+    subject.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or(binding_namespace)
+}
+
+/// Whether a ServiceAccount subject is this user. Without a namespace it is nobody.
+pub(super) fn is_service_account(subject: &RbacSubject, binding_namespace: &str, username: &str) -> bool {
+    let namespace = service_account_namespace(subject, binding_namespace);
+    let account = username.strip_prefix(SERVICE_ACCOUNT_PREFIX);
+    let name = account.and_then(|account| account.strip_prefix(namespace)).and_then(|rest| rest.strip_prefix(':'));
+    !namespace.is_empty() && name == Some(subject.name.as_str())
 }
 
 /// A user, prepared for being looked for among many subjects.
@@ -101,10 +106,7 @@ impl<'u> Naming<'u> {
         match subject.kind.as_str() {
             "User" => subject.name == self.username,
             "Group" => self.groups.contains(subject.name.as_str()),
-            "ServiceAccount" => {
-                self.username.starts_with(SERVICE_ACCOUNT_PREFIX)
-                    && service_account_username(subject, binding_namespace).as_deref() == Some(self.username)
-            }
+            "ServiceAccount" => is_service_account(subject, binding_namespace, self.username),
             _ => false,
         }
     }

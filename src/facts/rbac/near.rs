@@ -6,7 +6,7 @@ use std::str::Chars;
 use crate::evidence::{Action, RbacBinding, RbacSubject, UserInfo};
 
 use super::index::binding_namespace;
-use super::matching::{Naming, SERVICE_ACCOUNT_PREFIX, namespace};
+use super::matching::{Naming, SERVICE_ACCOUNT_PREFIX};
 use super::user::is_implicit;
 use super::{BindingKind, Bound, RbacIndex, RoleLookup};
 
@@ -44,6 +44,9 @@ pub enum NearMissKind {
     TwoLetters,
 }
 
+/// Each subject is compared with each group; somebody in more groups than these did not have them written by hand.
+const MAX_GROUPS: usize = 100;
+
 impl<'a> RbacIndex<'a> {
     /// The bindings that would help if their subject were spelled as the user or one of its groups is: they hold where
     /// the action happens, and their role allows it, does not exist or is unread. The surest first.
@@ -51,14 +54,8 @@ impl<'a> RbacIndex<'a> {
     /// `other_names` are further spellings of the same caller.
     pub fn near_misses(&self, user: &UserInfo, action: &Action, other_names: &[&str]) -> Vec<NearMiss<'a>> {
         let mut search = Search::of(user, other_names);
-        let cluster = self.lists.cluster_role_bindings.items().iter();
-        let cluster = cluster.map(|binding| (BindingKind::ClusterRoleBinding, binding));
-        let namespace = namespace(action);
-        let local = self.lists.role_bindings.items().iter();
-        let local = local.filter(|binding| Some(binding_namespace(binding)) == namespace);
-        let local = local.map(|binding| (BindingKind::RoleBinding, binding));
         let mut misses = Vec::new();
-        for (kind, binding) in cluster.chain(local) {
+        for (kind, binding) in self.bindings_at(action) {
             let Some((near, subject, meant)) = search.nearest(kind, binding) else { continue };
             let bound = Bound { kind, binding, subject };
             let role = self.role_of(kind, binding);
@@ -85,7 +82,8 @@ struct Search<'u, 'a> {
 
 impl<'u, 'a> Search<'u, 'a> {
     fn of(user: &'u UserInfo, other_names: &'u [&'u str]) -> Self {
-        let groups = user.groups.iter().map(String::as_str).filter(|group| !is_implicit(group)).collect();
+        let groups =
+            user.groups.iter().map(String::as_str).filter(|group| !is_implicit(group)).take(MAX_GROUPS).collect();
         Self { user, naming: Naming::of(user), groups, other_names, seen: HashMap::new() }
     }
 
