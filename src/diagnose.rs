@@ -295,8 +295,11 @@ fn verdict(facts: &Facts, findings: &[Finding], checks: &[Check]) -> Verdict {
         classes.iter().any(|class| class != SymptomClass::Works.name())
     });
     let works = checks.iter().any(|check| check.id == "action-allowed" && check.outcome == CheckOutcome::Pass);
-    let fails = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
-    if works && !fails && !pasted_otherwise { Verdict::Healthy } else { Verdict::Inconclusive }
+    let every = |outcome: CheckOutcome| !checks.iter().any(|check| check.outcome == outcome);
+    // The server's own yes counts alone; the model's yes counts if no station before it is open.
+    let is_shown = facts.symptom.answer.is(&Answer::Allowed) || every(CheckOutcome::Unknown);
+    let healthy = works && is_shown && every(CheckOutcome::Fail) && !pasted_otherwise;
+    if healthy { Verdict::Healthy } else { Verdict::Inconclusive }
 }
 
 fn summary(facts: &Facts, verdict: Verdict, at: Option<rule::Stage>, findings: &[Finding]) -> String {

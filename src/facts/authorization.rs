@@ -48,12 +48,16 @@ pub(crate) fn derive(
     action: &Action,
 ) -> AuthorizationFacts {
     let index = RbacIndex::new(RbacLists::of(&evidence.kubernetes));
-    let user = user(mapping);
+    let user = asking(evidence, mapping);
     let policies = policies(evidence, mapping);
-    let decision = user.as_ref().and_then(|user| {
+    let decision = user.as_ref().and_then(|asking| {
         policies.as_ref().and_then(|policies| {
-            let rbac = index.authorize(user, action);
-            decision(access_policies::union(rbac, access_policies::decide(policies, action)))
+            let rbac = index.authorize(&asking.user, action);
+            let decided = decision(access_policies::union(rbac, access_policies::decide(policies, action)));
+            match (decided, &asking.open) {
+                (Fact::Known { value: None, .. }, Some(open)) => Fact::Unknown(open.clone()),
+                (decided, _) => decided,
+            }
         })
     });
     let least_role = least_role(evidence, &index, action);
@@ -62,7 +66,7 @@ pub(crate) fn derive(
     AuthorizationFacts {
         allowed: decision.clone().map(|by| by.is_some()),
         by: decision,
-        is_bound: user.and_then(|user| is_bound(evidence, &user)),
+        is_bound: user.and_then(|asking| is_bound(evidence, &asking)),
         has_policies: policies.and_then(|policies| match policies {
             AssociatedPolicies::Read(associations) => Fact::known(!associations.is_empty(), ENTRIES),
             AssociatedPolicies::NotRead(why) => Fact::unknown("aws.accessEntries.policies", why),
@@ -81,13 +85,40 @@ pub fn is_allowed(facts: &Facts) -> Fact<bool> {
     facts.authorization.allowed.clone()
 }
 
-/// Who asks, with the groups that every authenticated user has.
-fn user(mapping: &MappingFacts) -> Fact<UserInfo> {
+/// Who asks.
+struct Asking {
+    /// With the groups that every authenticated user has; the name is a template if what fills it was not seen.
+    user: UserInfo,
+    /// Why a "no" is not certain: a binding names a user that the template could become.
+    open: Option<Unknown>,
+}
+
+fn asking(evidence: &Evidence, mapping: &MappingFacts) -> Fact<Asking> {
     if mapping.source.is(&MappingSource::None) {
         return Fact::unknown(ENTRIES, "the cluster does not know the principal");
     }
-    mapping.username.clone().and_then(|username| {
-        mapping.groups.clone().map(|groups| rbac::authenticated(username.unwrap_or_default(), groups))
+    mapping.groups.clone().and_then(|groups| match (&mapping.username, mapping.username_template.value()) {
+        (Fact::Unknown(unknown), Some(Some(template))) => {
+            let user = rbac::authenticated(template.clone(), groups);
+            let open = names_a_user_like(evidence, template).then(|| unknown.clone());
+            Fact::known(Asking { user, open }, ENTRIES)
+        }
+        (username, _) => username.clone().map(|username| {
+            let user = rbac::authenticated(username.unwrap_or_default(), groups);
+            Asking { user, open: None }
+        }),
+    })
+}
+
+/// Whether some binding names a user that a template could become.
+fn names_a_user_like(evidence: &Evidence, template: &str) -> bool {
+    let head = template.split("{{").next().unwrap_or_default();
+    let tail = template.rsplit("}}").next().unwrap_or_default();
+    let kubernetes = &evidence.kubernetes;
+    let bindings = [&kubernetes.cluster_role_bindings, &kubernetes.role_bindings];
+    let subjects = bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
+    subjects.flatten().any(|subject| {
+        subject.kind == "User" && subject.name.starts_with(head) && subject.name.ends_with(tail)
     })
 }
 
@@ -150,7 +181,8 @@ fn missing_policies(unknown: PoliciesUnknown<'_>) -> Vec<Missing> {
 }
 
 /// Whether any binding, in whatever namespace, names the user or one of its own groups.
-fn is_bound(evidence: &Evidence, user: &UserInfo) -> Fact<bool> {
+fn is_bound(evidence: &Evidence, asking: &Asking) -> Fact<bool> {
+    let user = &asking.user;
     let names = |subject: &RbacSubject| match subject.kind.as_str() {
         "User" => subject.name == user.username,
         "Group" => subject.name != EVERYBODY && user.groups.contains(&subject.name),
@@ -161,7 +193,7 @@ fn is_bound(evidence: &Evidence, user: &UserInfo) -> Fact<bool> {
         (&kubernetes.cluster_role_bindings, "kubernetes.clusterRoleBindings"),
         (&kubernetes.role_bindings, BINDINGS),
     ];
-    let mut unknown = Unknown::default();
+    let mut unknown = asking.open.clone().unwrap_or_default();
     for (list, observation) in lists {
         match list {
             Observed::Found(bindings) => {

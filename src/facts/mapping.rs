@@ -2,7 +2,7 @@
 //! exact model is asked, and its answer is put in terms of facts.
 
 use super::{
-    arn::{CanonicalArn, PrincipalArn, RawArn},
+    arn::{PrincipalArn, RawArn},
     aws_auth::AwsAuth,
     cluster::ClusterFacts,
     identity_mapping::{
@@ -56,6 +56,8 @@ facts! {
         "denial" denial: Fact<Option<MappingDenial>>,
         /// Kubernetes user name, its template resolved.
         "username" username: Fact<Option<String>>,
+        /// Template of the user name.
+        "usernameTemplate" username_template: Fact<Option<String>>,
         /// Kubernetes groups, without those that everybody has.
         "groups" groups: Fact<Vec<String>>,
         /// Whether there are any groups.
@@ -122,6 +124,13 @@ pub(crate) fn derive(evidence: &Evidence, subject: &Subject, cluster: &ClusterFa
             let not_read = || Fact::unknown("aws.accessEntries.details", "the entry's details were not read");
             mapped.username.as_ref().map_or_else(not_read, |name| text(name).map(Some))
         }),
+        username_template: mapped(|mapped| {
+            let template = mapped.username.as_ref().map(|name| match name {
+                Rendered::Known(text) => text.clone(),
+                Rendered::Unknown { template, .. } => template.clone(),
+            });
+            Fact::known(template, observation(mapped.store))
+        }),
         has_groups: groups.clone().map(|groups| !groups.is_empty()),
         groups,
         near_misses: near_miss_facts(&index, &identity),
@@ -167,10 +176,10 @@ fn access_entry(entry: &evidence::AccessEntry) -> AccessEntry {
 
 fn identity(evidence: &Evidence, subject: &Subject) -> Fact<Identity> {
     subject.arn.clone().and_then(|arn| {
-        subject.canonical_arn.clone().and_then(|_| {
+        subject.canonical_arn.clone().and_then(|canonical| {
             let raw = RawArn::new(arn);
-            let canonical: Option<CanonicalArn> = raw.canonicalize().ok().map(|(canonical, _)| canonical);
-            let Some(canonical) = canonical else { return Fact::unknown("aws.caller", "its ARN is malformed") };
+            let canonical = RawArn::new(canonical).canonicalize().map(|(canonical, _)| canonical);
+            let Ok(canonical) = canonical else { return Fact::unknown("aws.caller", "its ARN is malformed") };
             let session = subject.session_name.value().cloned().map(Option::unwrap_or_default);
             // The name of a role alone does not tell the session that it will have.
             let is_role_itself = raw.as_str().contains(":role/");

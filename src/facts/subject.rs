@@ -1,7 +1,7 @@
 //! Who is diagnosed: the principal asked about, else whom the API server sees, else the caller of the shell.
 
 use super::{
-    arn::{Arn, ArnKind, RawArn},
+    arn::{Arn, ArnKind, NotAnIdentity, RawArn, strip_path},
     kubeconfig::{KubeconfigFacts, UserCredential},
     value::{Fact, choice, facts, why_unsettled},
 };
@@ -86,8 +86,8 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Subje
             Err(error) => Fact::unknown(seen.observation, error.to_string()),
         })
     };
-    let canonical_arn = seen.as_ref().and_then(|seen| match RawArn::new(seen.arn.clone()).canonicalize() {
-        Ok((canonical, _)) => Fact::known(canonical.as_str().to_owned(), seen.observation),
+    let canonical_arn = seen.as_ref().and_then(|seen| match canonical(&seen.arn) {
+        Ok(canonical) => Fact::known(canonical, seen.observation),
         Err(error) => Fact::unknown(seen.observation, error.to_string()),
     });
     Subject {
@@ -111,6 +111,13 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Subje
         canonical_arn,
         arn: seen.map(|seen| seen.arn),
     }
+}
+
+/// The ARN as the cluster would look it up. A role that was asked about by its own ARN comes as a session of it, and
+/// so without its path.
+fn canonical(arn: &str) -> Result<String, NotAnIdentity> {
+    let (canonical, _) = RawArn::new(arn.to_owned()).canonicalize()?;
+    Ok(strip_path(canonical.as_str()).unwrap_or_else(|_| canonical.as_str().to_owned()))
 }
 
 fn kind(kind: ArnKind) -> SubjectKind {
@@ -176,8 +183,8 @@ fn is_shell_caller(evidence: &Evidence, canonical: &Fact<String>) -> Fact<bool> 
     let shell = Fact::observed(&evidence.aws.caller, "aws.caller");
     canonical.clone().and_then(|canonical| {
         shell.and_then(|caller| {
-            let shell = caller.and_then(|caller| RawArn::new(caller.arn.clone()).canonicalize().ok());
-            Fact::known(shell.is_some_and(|(shell, _)| shell.as_str() == canonical), "aws.caller")
+            let shell = caller.and_then(|caller| super::subject::canonical(&caller.arn).ok());
+            Fact::known(shell.is_some_and(|shell| shell == canonical), "aws.caller")
         })
     })
 }
@@ -196,7 +203,7 @@ fn principal_arn(evidence: &Evidence, seen: &Fact<Seen>, canonical: &Fact<String
         }
         let entries = evidence.aws.access_entries.found().into_iter().flatten();
         let mut same = entries.filter(|entry| {
-            let stripped = super::arn::strip_path(&entry.principal_arn);
+            let stripped = strip_path(&entry.principal_arn);
             stripped.is_ok_and(|stripped| canonical.is(&stripped))
         });
         match (same.next(), same.next()) {
