@@ -20,6 +20,7 @@ pub mod kubeconfig;
 pub mod mapping;
 pub mod network;
 pub mod observed_symptom;
+pub(crate) mod pasted;
 pub mod rbac;
 pub mod subject;
 pub mod token;
@@ -81,15 +82,17 @@ pub struct Facts {
 impl Facts {
     /// Derives all facts.
     pub fn derive(evidence: &Evidence) -> Self {
+        let pasted = pasted::Pasted::of(evidence);
         let kubeconfig = kubeconfig::derive(evidence);
         let exec = exec::derive(evidence, &kubeconfig);
-        let asked = action::as_requested(&authorization::asking::asked_action(evidence).unwrap_or_else(default_action));
-        let symptom = observed_symptom::derive(evidence, &asked);
-        let cluster = cluster::derive(evidence, &kubeconfig);
-        let network = network::derive(evidence, &kubeconfig, &cluster);
+        let asked = action::as_requested(&authorization::asking::asked_action(evidence, &pasted).unwrap_or_else(default_action));
+        let symptom = observed_symptom::derive(evidence, &pasted, &asked);
+        let cluster = cluster::derive(evidence, &pasted, &kubeconfig);
+        let network = network::derive(evidence, &pasted, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
         let mapping = mapping::derive(evidence, &subject, &cluster);
         let known = authorization::Known {
+            pasted: &pasted,
             subject: &subject,
             kubeconfig: &kubeconfig,
             cluster: &cluster,
@@ -97,13 +100,13 @@ impl Facts {
             symptom: &symptom,
         };
         let authorization = authorization::derive(evidence, &known, &asked);
-        let classes = observed_symptom::classes(evidence, &symptom, &kubeconfig, &exec, &network);
+        let classes = observed_symptom::classes(evidence, &pasted, &symptom, &kubeconfig, &exec, &network);
         let fails = observed_symptom::fails(&classes, &authorization.allowed);
         Self {
             subject,
-            action: action_facts(&asked, authorization::asking::asked_action(evidence).is_some()),
+            action: action_facts(&asked, authorization::asking::asked_action(evidence, &pasted).is_some()),
             credentials: credentials::derive(evidence, &kubeconfig),
-            workload: workload::derive(evidence, &authorization),
+            workload: workload::derive(evidence, &pasted, &authorization),
             authorization,
             mapping,
             cluster,
