@@ -1,0 +1,3 @@
+//! The model against answers of the real components.
+
+mod identity;
