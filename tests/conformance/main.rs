@@ -1,4 +1,3 @@
-//! The model against the real components: answers that were recorded from them, and, where they can be built, live.
+//! The model against answers of the real components.
 
-mod authorization;
-mod can_i;
+mod identity;

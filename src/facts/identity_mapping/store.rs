@@ -196,7 +196,7 @@ impl Store {
         let [roles, users] = &self.by_arn;
         let folded = go_text::fold(&key);
         let mut candidates: Vec<usize> = roles.get(&folded).cloned().unwrap_or_default();
-        let by_pattern = self.sso_patterns.iter().filter(|(pattern, _)| arn_like(&key, pattern) == Some(true));
+        let by_pattern = self.sso_patterns.iter().filter(|(pattern, _)| arn_like(&key, pattern));
         candidates.extend(by_pattern.map(|(_, index)| index));
         if candidates.is_empty() {
             candidates = users.get(&folded).cloned().unwrap_or_default();
