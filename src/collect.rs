@@ -1,1 +1,7 @@
 //! Collecting evidence: the only door to the world.
+mod aws_config;
+mod failure;
+mod http;
+mod ini;
+mod proxy;
+pub mod surroundings;

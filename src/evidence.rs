@@ -14,6 +14,7 @@ mod client;
 mod kubernetes;
 mod observed;
 mod read;
+pub mod redact;
 
 pub use aws::*;
 pub use client::*;
