@@ -3,5 +3,6 @@ mod aws_config;
 mod failure;
 mod http;
 mod ini;
+mod kubeconfig;
 mod proxy;
 pub mod surroundings;
