@@ -1,8 +1,11 @@
 //! Collecting evidence: the only door to the world.
 mod aws_config;
+mod exec;
 mod failure;
 mod http;
 mod ini;
 mod kubeconfig;
 mod proxy;
 pub mod surroundings;
+mod token;
+mod watch;

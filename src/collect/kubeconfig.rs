@@ -92,7 +92,7 @@ fn read(path: &Path) -> Result<Option<Value>, Failure> {
 }
 
 /// Reads YAML, of which JSON is a part, or says what is wrong in which line. An empty file is an empty document.
-fn parse(text: &str) -> Result<Value, String> {
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let options = serde_yaml::options! {
         duplicate_keys: serde_yaml::DuplicateKeyPolicy::LastWins,
         legacy_octal_numbers: true,
