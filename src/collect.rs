@@ -1,5 +1,7 @@
 //! Collecting evidence: the only door to the world.
+mod aws;
 mod aws_config;
+mod credentials;
 mod exec;
 mod failure;
 mod http;
