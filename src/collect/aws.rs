@@ -31,9 +31,7 @@ use super::http::Http;
 use super::surroundings::Surroundings;
 use super::watch::unanswered;
 use crate::evidence::redact;
-use crate::evidence::{
-    AccessEntryDetails, AssociatedPolicy, CallerIdentity, Cluster, Failure, Observed,
-};
+use crate::evidence::{AccessEntryDetails, AssociatedPolicy, CallerIdentity, Cluster, Failure, Observed};
 
 pub(crate) mod answer;
 mod assume;
@@ -112,7 +110,9 @@ impl<'c> Aws<'c> {
             .use_dual_stack(self.is_set("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"))
             // A second attempt would correct the clock and so hide what is wrong with it.
             .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig::disabled());
+            .stalled_stream_protection(
+                aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig::disabled(),
+            );
         let config = match self.endpoint_url(service) {
             Some(url) => config.endpoint_url(url),
             None => config,
@@ -139,6 +139,21 @@ impl<'c> Aws<'c> {
                 None => Observed::Failed(answer::unreadable("sts:GetCallerIdentity", "no Arn in it")),
             },
             Err(failure) => refused_or_failed(failure),
+        }
+    }
+
+    /// Sends a presigned `sts:GetCallerIdentity` as the API server does, with the cluster's name in the header that it
+    /// substitutes.
+    pub(crate) async fn caller_of_presigned(
+        &self,
+        operation: &str,
+        url: &http::Uri,
+        cluster: &str,
+    ) -> Observed<CallerIdentity> {
+        let headers = [(super::token::CLUSTER_HEADER, cluster), ("accept", "application/json")];
+        match self.http.get(&url.to_string(), &headers).await {
+            Ok(answer) => answer::caller_of_presigned(operation, &answer),
+            Err(error) => Observed::Failed(failure::of_error(operation, error.as_ref())),
         }
     }
 
@@ -190,7 +205,12 @@ impl<'c> Aws<'c> {
     }
 
     /// `eks:DescribeAccessEntry`.
-    pub(crate) async fn access_entry(&self, keys: &Credentials, cluster: &str, principal: &str) -> Observed<AccessEntryDetails> {
+    pub(crate) async fn access_entry(
+        &self,
+        keys: &Credentials,
+        cluster: &str,
+        principal: &str,
+    ) -> Observed<AccessEntryDetails> {
         let operation = "eks:DescribeAccessEntry";
         let call = async |client: &eks::Client| {
             client.describe_access_entry().cluster_name(cluster).principal_arn(principal).send().await
@@ -207,7 +227,12 @@ impl<'c> Aws<'c> {
     }
 
     /// `eks:ListAssociatedAccessPolicies`, all pages.
-    pub(crate) async fn access_policies(&self, keys: &Credentials, cluster: &str, principal: &str) -> Observed<Vec<AssociatedPolicy>> {
+    pub(crate) async fn access_policies(
+        &self,
+        keys: &Credentials,
+        cluster: &str,
+        principal: &str,
+    ) -> Observed<Vec<AssociatedPolicy>> {
         let operation = "eks:ListAssociatedAccessPolicies";
         self.all_pages(operation, "associatedAccessPolicies", async |next| {
             let call = async |client: &eks::Client| {
@@ -331,7 +356,11 @@ fn refused_or_failed<T>(failure: Failure) -> Observed<T> {
         Some("ResourceNotFoundException" | "NoSuchEntity") => Observed::absent(),
         // Something in between refused, such as a proxy with a page of its own.
         Some(answer::UNREADABLE) => Observed::Failed(failure),
-        Some(code) if code.contains("AccessDenied") || code.contains("ExpiredToken") || code == "UnrecognizedClientException" => {
+        Some(code)
+            if code.contains("AccessDenied")
+                || code.contains("ExpiredToken")
+                || code == "UnrecognizedClientException" =>
+        {
             Observed::Denied(failure)
         }
         _ => unanswered(failure),

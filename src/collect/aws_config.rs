@@ -184,7 +184,8 @@ fn read_file(path: &Path) -> Result<Option<BTreeMap<String, Section>>, Failure> 
         Err(error) => return Err(failure(super::failure::os_code(&error), error.to_string())),
     };
     let text = String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let line =
+            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         failure(None, format!("line {line} is not UTF-8"))
     })?;
     ini::parse(&text).map(Some).map_err(|error| failure(None, error))
@@ -207,7 +208,8 @@ mod tests {
 
     #[test]
     fn profiles_need_their_prefix_in_the_config_file_only() {
-        let read = config("[default]\nregion=a\n[profile dev]\nregion=b\n[forgotten]\nregion=c\n", "[ops]\nregion = d\n");
+        let read =
+            config("[default]\nregion=a\n[profile dev]\nregion=b\n[forgotten]\nregion=c\n", "[ops]\nregion = d\n");
         assert_eq!(read.profile_names(), Observed::Found(vec!["default".into(), "dev".into(), "ops".into()]));
     }
 

@@ -55,7 +55,11 @@ impl Chain<'_> {
         }
         let name = &self.selected.name;
         if self.selected.source != ProfileSource::Default && self.config.profile(name).is_none() {
-            return Observed::Failed(failure(OPERATION, "ProfileNotFound", format!("The config profile ({name}) could not be found")));
+            return Observed::Failed(failure(
+                OPERATION,
+                "ProfileNotFound",
+                format!("The config profile ({name}) could not be found"),
+            ));
         }
         let sources = self.sources();
         let Some((source, others)) = sources.split_first() else { return self.instance_metadata().await };
@@ -74,7 +78,8 @@ impl Chain<'_> {
         let set = |variable: &str| self.surroundings.variable(variable).is_some();
         let profile = self.profile();
         let has = |key: &str| profile.is_some_and(|profile| profile.contains_key(key));
-        let holds_key = |section: Option<&Section>| section.is_some_and(|section| section.contains_key("aws_access_key_id"));
+        let holds_key =
+            |section: Option<&Section>| section.is_some_and(|section| section.contains_key("aws_access_key_id"));
         let name = &self.selected.name;
         [
             (!by_flag && set("AWS_ACCESS_KEY_ID"), Source::Environment),
@@ -102,7 +107,9 @@ impl Chain<'_> {
     async fn load(&self, source: &Source) -> Result<Keys, Failure> {
         match source {
             Source::Environment => self.environment(),
-            Source::WebIdentity => self.web_identity(&self.selected.name, self.selected.source != ProfileSource::Flag).await,
+            Source::WebIdentity => {
+                self.web_identity(&self.selected.name, self.selected.source != ProfileSource::Flag).await
+            }
             Source::Container => self.container().await,
             // Read by `instance_metadata`, since nothing says beforehand whether it is there.
             Source::InstanceMetadata => Err(failure(OPERATION, "NoCredentials", "no instance metadata")),
@@ -113,7 +120,9 @@ impl Chain<'_> {
     /// What would have been used otherwise. Everything in a profile is one thing, named by the profile.
     fn shadowed(&self, winner: &Source, others: &[Source]) -> Vec<String> {
         let label = |source: &Source| match source {
-            Source::WebIdentity if self.surroundings.variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() => "web-identity".to_owned(),
+            Source::WebIdentity if self.surroundings.variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() => {
+                "web-identity".to_owned()
+            }
             Source::Container => "container".to_owned(),
             _ => format!("profile {}", self.selected.name),
         };
@@ -147,7 +156,8 @@ impl Chain<'_> {
                 Err(failure) => return unanswered(failure),
             }
         }
-        let looked = [vec!["environment".to_owned()], self.config.paths(), vec!["container".to_owned(), "imds".to_owned()]];
+        let looked =
+            [vec!["environment".to_owned()], self.config.paths(), vec!["container".to_owned(), "imds".to_owned()]];
         Observed::Absent(Absent { looked: looked.concat() })
     }
 }

@@ -35,6 +35,13 @@ pub(crate) struct Issued {
     pub(crate) certificate: Option<(String, String)>,
 }
 
+impl Issued {
+    /// Whether it holds no credential at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.token.is_none() && self.certificate.is_none()
+    }
+}
+
 /// What a program wrote, and how it ended.
 pub(crate) struct Output {
     pub(crate) status: ExitStatus,
@@ -82,8 +89,12 @@ fn usable(exec: &Exec, api_version: &str) -> Result<(), String> {
     let mode = exec.interactive_mode.as_deref().unwrap_or_default();
     match (version, mode) {
         _ if exec.command.is_empty() => Err("command must be specified to use exec authentication plugin".to_owned()),
-        (Some("v1"), "") => Err(format!("interactiveMode must be specified to use exec authentication plugin {api_version}")),
-        (Some("v1" | "v1beta1"), "Always") => Err("exec plugin cannot support interactive mode: standard input is not a terminal".to_owned()),
+        (Some("v1"), "") => {
+            Err(format!("interactiveMode must be specified to use exec authentication plugin {api_version}"))
+        }
+        (Some("v1" | "v1beta1"), "Always") => {
+            Err("exec plugin cannot support interactive mode: standard input is not a terminal".to_owned())
+        }
         (Some("v1" | "v1beta1"), "" | "Never" | "IfAvailable") => Ok(()),
         (Some("v1" | "v1beta1"), mode) => Err(format!("invalid interactiveMode: {mode:?}")),
         _ => Err(format!("exec plugin: invalid apiVersion {api_version:?}")),
@@ -245,7 +256,8 @@ fn decode(stdout: &[u8], api_version: &str) -> Result<(ExecCredential, Issued), 
         _ => return Err("exec plugin returned only certificate or key, not both".to_owned()),
     };
     let expires = text("/status/expirationTimestamp");
-    let expires = expires.map(|time| time.parse().map_err(|_| "decoding stdout: expirationTimestamp is no RFC 3339 time"));
+    let expires =
+        expires.map(|time| time.parse().map_err(|_| "decoding stdout: expirationTimestamp is no RFC 3339 time"));
     let shown = ExecCredential { api_version: Some(returned.to_owned()), expiration_timestamp: expires.transpose()? };
     Ok((shown, Issued { token, certificate }))
 }

@@ -166,6 +166,9 @@ mod tests {
     fn operating_system_errors_have_their_names() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(of_error("tcp:connect", &refused).code.as_deref(), Some("ECONNREFUSED"));
-        assert_eq!(timed_out("tcp:connect", "192.0.2.1:443", Duration::from_millis(1500)).message, "no answer from 192.0.2.1:443 within 1.5 s");
+        assert_eq!(
+            timed_out("tcp:connect", "192.0.2.1:443", Duration::from_millis(1500)).message,
+            "no answer from 192.0.2.1:443 within 1.5 s"
+        );
     }
 }

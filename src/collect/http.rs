@@ -142,7 +142,9 @@ fn roots(surroundings: &Surroundings, ca_bundle: Option<&str>) -> Result<RootCer
     let mut roots = RootCertStore::empty();
     match named.into_iter().find_map(|(name, path)| Some((name, path?))) {
         Some((name, path)) => {
-            for certificate in bundle(&surroundings.expand_home(path)).map_err(|error| format!("{name}={path}: {error}"))? {
+            for certificate in
+                bundle(&surroundings.expand_home(path)).map_err(|error| format!("{name}={path}: {error}"))?
+            {
                 roots.add(certificate).map_err(|error| format!("{name}={path}: {error}"))?;
             }
         }

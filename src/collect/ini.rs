@@ -70,13 +70,17 @@ impl Reader {
     fn read_line(&mut self, line: &str, number: usize) -> Result<(), String> {
         let content = line.trim();
         if content.is_empty() || content.starts_with(['#', ';']) {
-            if content.is_empty() && let Some(lines) = self.current() {
+            if content.is_empty()
+                && let Some(lines) = self.current()
+            {
                 lines.push(String::new());
             }
             return Ok(());
         }
         let indentation = line.chars().take_while(|letter| letter.is_whitespace()).count();
-        if indentation > self.indentation && let Some(lines) = self.current() {
+        if indentation > self.indentation
+            && let Some(lines) = self.current()
+        {
             lines.push(content.to_owned());
             return Ok(());
         }

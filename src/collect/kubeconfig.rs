@@ -134,7 +134,11 @@ fn resolve_paths(document: &mut Value, folder: &Path) {
     }
 }
 
-fn contents_mut<'d>(document: &'d mut Value, list: &str, key: &'d str) -> impl Iterator<Item = &'d mut Map<String, Value>> {
+fn contents_mut<'d>(
+    document: &'d mut Value,
+    list: &str,
+    key: &'d str,
+) -> impl Iterator<Item = &'d mut Map<String, Value>> {
     let entries = document.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
     entries.filter_map(move |entry| entry.get_mut(key)?.as_object_mut())
 }
@@ -149,7 +153,9 @@ fn merge(documents: impl Iterator<Item = Value>) -> Value {
             match (merged.get_mut(&key), value) {
                 (Some(Value::Array(known)), Value::Array(more)) if is_list => {
                     let names: Vec<Value> = known.iter().filter_map(|entry| entry.get("name").cloned()).collect();
-                    known.extend(more.into_iter().filter(|entry| !entry.get("name").is_some_and(|name| names.contains(name))));
+                    known.extend(
+                        more.into_iter().filter(|entry| !entry.get("name").is_some_and(|name| names.contains(name))),
+                    );
                 }
                 (None | Some(Value::Null), value) => {
                     merged.insert(key, value);
@@ -195,7 +201,8 @@ fn hide_in_exec(exec: &mut Map<String, Value>) {
         }
     }
     if let Some(Value::Array(arguments)) = exec.get_mut("args") {
-        let texts: Option<Vec<String>> = arguments.iter().map(|argument| argument.as_str().map(str::to_owned)).collect();
+        let texts: Option<Vec<String>> =
+            arguments.iter().map(|argument| argument.as_str().map(str::to_owned)).collect();
         *arguments = redact::scrub_arguments(&texts.unwrap_or_default()).into_iter().map(Value::String).collect();
     }
 }
@@ -207,7 +214,10 @@ fn scrub_all(value: &mut Value) {
         Value::Array(elements) => elements.iter_mut().for_each(scrub_all),
         Value::Object(fields) => {
             let public = ["certificate-authority-data", "client-certificate-data"];
-            fields.iter_mut().filter(|(name, _)| !public.contains(&name.as_str())).for_each(|(_, value)| scrub_all(value));
+            fields
+                .iter_mut()
+                .filter(|(name, _)| !public.contains(&name.as_str()))
+                .for_each(|(_, value)| scrub_all(value));
         }
         _ => {}
     }

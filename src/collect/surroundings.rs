@@ -87,7 +87,8 @@ impl Surroundings {
     /// The folders of the PATH. An empty element means the working folder.
     pub(crate) fn search_path(&self) -> Vec<PathBuf> {
         let path = self.variables.get(OsStr::new("PATH"));
-        path.map(|path| std::env::split_paths(path).map(|folder| self.folder.join(folder)).collect()).unwrap_or_default()
+        path.map(|path| std::env::split_paths(path).map(|folder| self.folder.join(folder)).collect())
+            .unwrap_or_default()
     }
 
     /// Looks an executable up as `execvp` and Go's `exec.LookPath` do: the first file on the PATH that may be executed.
@@ -113,7 +114,8 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 }
 
 fn matters(name: &str) -> bool {
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || VARIABLES.iter().any(|known| name.eq_ignore_ascii_case(known))
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || VARIABLES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn shown_value(name: &str, value: &str) -> String {
@@ -170,7 +172,9 @@ pub(crate) mod tests {
     #[test]
     fn a_leading_tilde_is_the_home_folder() {
         let surroundings = surroundings(&[]);
-        for (path, expanded) in [("~/x", "/home/ada/x"), ("~", "/home/ada"), ("/x", "/x"), ("x", "/work/x"), ("~eve/x", "/work/~eve/x")] {
+        for (path, expanded) in
+            [("~/x", "/home/ada/x"), ("~", "/home/ada"), ("/x", "/x"), ("x", "/work/x"), ("~eve/x", "/work/~eve/x")]
+        {
             assert_eq!(surroundings.expand_home(path), Path::new(expanded));
         }
     }

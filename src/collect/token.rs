@@ -33,7 +33,10 @@ pub(crate) fn describe(token: &str) -> TokenStatement {
             prefix_ok: Some(false),
             issuer: claims.get("iss").and_then(Value::as_str).map(str::to_owned),
             subject: claims.get("sub").and_then(Value::as_str).map(str::to_owned),
-            expires_at: claims.get("exp").and_then(Value::as_i64).and_then(|second| Timestamp::from_second(second).ok()),
+            expires_at: claims
+                .get("exp")
+                .and_then(Value::as_i64)
+                .and_then(|second| Timestamp::from_second(second).ok()),
             ..said
         },
         None => TokenStatement { kind: Some(TokenKind::Opaque), prefix_ok: Some(false), ..said },
@@ -52,7 +55,9 @@ fn describe_url(url: &Uri, said: TokenStatement) -> TokenStatement {
         .unwrap_or_default()
         .split('&')
         .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
-        .map(|(name, value)| (name.to_owned(), percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()))
+        .map(|(name, value)| {
+            (name.to_owned(), percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+        })
         .collect();
     let value = |wanted: &str| {
         parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
@@ -94,10 +99,12 @@ pub(crate) fn make(keys: &Credentials, cluster: &str, region: &str, at: SystemTi
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(Duration::from_secs(60));
     let identity = keys.clone().into();
-    let parameters = v4::SigningParams::builder().identity(&identity).region(region).name("sts").time(at).settings(settings);
+    let parameters =
+        v4::SigningParams::builder().identity(&identity).region(region).name("sts").time(at).settings(settings);
     let parameters = parameters.build().map_err(|error| error.to_string())?.into();
     let headers = [(CLUSTER_HEADER, cluster)].into_iter();
-    let request = SignableRequest::new("GET", &url, headers, SignableBody::Bytes(b"")).map_err(|error| error.to_string())?;
+    let request =
+        SignableRequest::new("GET", &url, headers, SignableBody::Bytes(b"")).map_err(|error| error.to_string())?;
     let (instructions, _) = sign(request, &parameters).map_err(|error| error.to_string())?.into_parts();
     let mut signed = http::Request::get(&url).body(()).map_err(|error| error.to_string())?;
     instructions.apply_to_request_http1x(&mut signed);
@@ -127,9 +134,12 @@ pub(crate) fn is_sts_host(host: &str) -> bool {
     const DUAL_STACK: [&str; 3] = ["api.aws", "api.amazonwebservices.com.cn", "api.amazonwebservices.eu"];
     let Some((service, rest)) = host.split_once('.') else { return false };
     let Some((region, domain)) = rest.split_once('.') else { return false };
-    let is_region = region.contains('-') && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let is_region =
+        region.contains('-') && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     host == "sts.amazonaws.com"
-        || matches!(service, "sts" | "sts-fips") && is_region && (domain == dns_suffix(region) || DUAL_STACK.contains(&domain))
+        || matches!(service, "sts" | "sts-fips")
+            && is_region
+            && (domain == dns_suffix(region) || DUAL_STACK.contains(&domain))
 }
 
 #[cfg(test)]

@@ -80,6 +80,17 @@ impl<'p> Watch<'p> {
         Self { deadline, stop, progress, calls: RefCell::default() }
     }
 
+    /// The time that is left.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Announces a look that took no waiting.
+    pub(crate) fn note<T>(&self, observation: &str, observed: &Observed<T>) {
+        self.progress.started(observation);
+        self.progress.settled(observation, Outcome::of(observed), Duration::ZERO);
+    }
+
     /// Waits for a look within its time.
     pub(crate) async fn look<T>(&self, look: Look, future: impl Future<Output = Observed<T>>) -> Observed<T> {
         self.progress.started(look.observation);
@@ -106,19 +117,27 @@ impl<'p> Watch<'p> {
     }
 
     /// The calls in the order of their end.
-    pub(crate) fn into_calls(self) -> Vec<Call> {
-        self.calls.into_inner()
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.borrow().clone()
+    }
+}
+
+/// What was found, or the same observation about something else.
+pub(crate) fn found<T, U>(observed: Observed<T>) -> Result<T, Observed<U>> {
+    match observed {
+        Observed::Found(value) => Ok(value),
+        Observed::Absent(absent) => Err(Observed::Absent(absent)),
+        Observed::Denied(failure) => Err(Observed::Denied(failure)),
+        Observed::Failed(failure) => Err(Observed::Failed(failure)),
+        Observed::NotTried(reason) => Err(Observed::NotTried(reason)),
     }
 }
 
 /// An observation with its content changed.
 pub(crate) fn map<T, U>(observed: Observed<T>, change: impl FnOnce(T) -> U) -> Observed<U> {
-    match observed {
-        Observed::Found(value) => Observed::Found(change(value)),
-        Observed::Absent(absent) => Observed::Absent(absent),
-        Observed::Denied(failure) => Observed::Denied(failure),
-        Observed::Failed(failure) => Observed::Failed(failure),
-        Observed::NotTried(reason) => Observed::NotTried(reason),
+    match found(observed) {
+        Ok(value) => Observed::Found(change(value)),
+        Err(other) => other,
     }
 }
 
@@ -150,7 +169,7 @@ mod tests {
             let never = std::future::pending::<Observed<()>>();
             let observed = run(watch.look(look(Duration::from_millis(look_limit)), never));
             assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Timeout"));
-            assert_eq!(watch.into_calls().len(), 1);
+            assert_eq!(watch.calls().len(), 1);
         }
     }
 
@@ -160,7 +179,8 @@ mod tests {
         let watch = Watch::new(Duration::from_secs(60), stop, &NoProgress);
         let observed = run(async {
             let never = std::future::pending::<Observed<()>>();
-            let (observed, _) = tokio::join!(watch.look(look(Duration::from_secs(60)), never), async { sender.send(true) });
+            let (observed, _) =
+                tokio::join!(watch.look(look(Duration::from_secs(60)), never), async { sender.send(true) });
             observed
         });
         assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Interrupted"));

@@ -94,9 +94,11 @@ pub fn access_key_id(id: &str) -> String {
 /// that merely concern secrets do not.
 pub fn is_secret_name(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let ends = ["token", "password", "passwd", "passphrase", "secret", "secretaccesskey", "secretkey", "apikey", "privatekey"];
+    let ends =
+        ["token", "password", "passwd", "passphrase", "secret", "secretaccesskey", "secretkey", "apikey", "privatekey"];
     let holds = ["bearertoken", "clientkeydata", "clientsecret", "privatekey"];
-    ends.iter().any(|end| plain.ends_with(end)) || holds.iter().any(|part| plain.contains(part) && !plain.ends_with("file"))
+    ends.iter().any(|end| plain.ends_with(end))
+        || holds.iter().any(|part| plain.contains(part) && !plain.ends_with("file"))
 }
 
 /// Secrets that are known by their letters, taken out wherever they stand.
@@ -239,7 +241,9 @@ mod tests {
 
     #[test]
     fn names_of_secrets_are_told_from_names_of_files() {
-        for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "--token", "password", "client-key-data", "VAULT_TOKEN"] {
+        for name in
+            ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "--token", "password", "client-key-data", "VAULT_TOKEN"]
+        {
             assert!(is_secret_name(name), "{name}");
         }
         for name in ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_PROFILE", "tokenFile", "--cluster-name"] {

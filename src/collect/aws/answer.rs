@@ -52,9 +52,11 @@ pub(crate) fn caller_of_presigned(operation: &str, answer: &Response<hyper::body
     let status = answer.status().as_u16();
     if answer.status().is_success() {
         return match field(&body, "Arn") {
-            Some(arn) => {
-                Observed::Found(CallerIdentity { arn, account: field(&body, "Account"), user_id: field(&body, "UserId") })
-            }
+            Some(arn) => Observed::Found(CallerIdentity {
+                arn,
+                account: field(&body, "Account"),
+                user_id: field(&body, "UserId"),
+            }),
             None => Observed::Failed(Failure { status: Some(status), ..unreadable(operation, &body) }),
         };
     }
@@ -113,7 +115,8 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Observed<CallerIdentity> {
-        let answer = Response::builder().status(status).body(hyper::body::Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        let answer =
+            Response::builder().status(status).body(hyper::body::Bytes::copy_from_slice(body.as_bytes())).unwrap();
         caller_of_presigned("sts:GetCallerIdentity", &answer)
     }
 
@@ -121,17 +124,25 @@ mod tests {
     fn both_formats_of_sts_are_read() {
         let json = r#"{"GetCallerIdentityResponse":{"GetCallerIdentityResult":{"Account":"1","Arn":"arn:aws:iam::1:user/a","UserId":"AIDA"}}}"#;
         let xml = "<R><GetCallerIdentityResult><Arn>arn:aws:iam::1:user/a</Arn><UserId>AIDA</UserId><Account>1</Account></GetCallerIdentityResult></R>";
-        let expected = CallerIdentity { arn: "arn:aws:iam::1:user/a".into(), account: Some("1".into()), user_id: Some("AIDA".into()) };
+        let expected = CallerIdentity {
+            arn: "arn:aws:iam::1:user/a".into(),
+            account: Some("1".into()),
+            user_id: Some("AIDA".into()),
+        };
         assert_eq!(answer(200, json), Observed::Found(expected.clone()));
         assert_eq!(answer(200, xml), Observed::Found(expected));
     }
 
     #[test]
     fn refusals_keep_their_code_and_pages_of_others_are_failures() {
-        let json = r#"{"Error":{"Code":"SignatureDoesNotMatch","Message":"no & no","Type":"Sender"},"RequestId":"r-1"}"#;
+        let json =
+            r#"{"Error":{"Code":"SignatureDoesNotMatch","Message":"no & no","Type":"Sender"},"RequestId":"r-1"}"#;
         let xml = "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>a &amp; b</Message></Error><RequestId>r-2</RequestId></ErrorResponse>";
         let Observed::Denied(failure) = answer(403, json) else { panic!() };
-        assert_eq!((failure.code.as_deref(), failure.request_id.as_deref()), (Some("SignatureDoesNotMatch"), Some("r-1")));
+        assert_eq!(
+            (failure.code.as_deref(), failure.request_id.as_deref()),
+            (Some("SignatureDoesNotMatch"), Some("r-1"))
+        );
         let Observed::Denied(failure) = answer(403, xml) else { panic!() };
         assert_eq!(failure.message, "a & b");
         let Observed::Failed(failure) = answer(403, "<html>blocked</html>") else { panic!() };

@@ -34,7 +34,11 @@ impl Aws<'_> {
     }
 
     /// `sts:AssumeRoleWithWebIdentity` with a token, for which no keys are needed.
-    pub(crate) async fn assume_role_with_web_identity(&self, token: &str, role: &RoleRequest) -> Result<Credentials, Failure> {
+    pub(crate) async fn assume_role_with_web_identity(
+        &self,
+        token: &str,
+        role: &RoleRequest,
+    ) -> Result<Credentials, Failure> {
         let operation = "sts:AssumeRoleWithWebIdentity";
         let client = sts::Client::new(&self.sdk_config("sts", None));
         let session = role.session_name.as_deref().unwrap_or(SESSION);

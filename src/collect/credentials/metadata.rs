@@ -54,8 +54,10 @@ impl Chain<'_> {
 
     /// The keys of the instance's role; nothing if this is no instance or it has no role.
     pub(super) async fn instance_keys(&self) -> Result<Option<Keys>, Failure> {
-        let endpoint = self.surroundings.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or(INSTANCE).trim_end_matches('/');
-        let token = Request::put(format!("{endpoint}/latest/api/token")).header("x-aws-ec2-metadata-token-ttl-seconds", "21600");
+        let endpoint =
+            self.surroundings.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or(INSTANCE).trim_end_matches('/');
+        let token = Request::put(format!("{endpoint}/latest/api/token"))
+            .header("x-aws-ec2-metadata-token-ttl-seconds", "21600");
         let Ok(token) = token.body(Bytes::new()) else { return Ok(None) };
         let token = match tokio::time::timeout(INSTANCE_LIMIT, self.aws.http().send(token)).await {
             Ok(Ok(answer)) if answer.status().is_success() => String::from_utf8_lossy(answer.body()).into_owned(),

@@ -26,7 +26,10 @@ impl Chain<'_> {
             };
             let first = visited.is_empty();
             if visited.contains(&name) || visited.len() >= LONGEST_CHAIN {
-                return Err(invalid(format!("Infinite loop in credential configuration detected: {} -> {name}", visited.join(" -> "))));
+                return Err(invalid(format!(
+                    "Infinite loop in credential configuration detected: {} -> {name}",
+                    visited.join(" -> ")
+                )));
             }
             visited.push(name);
             let takes_role = text(profile, "role_arn").is_some() && text(profile, "web_identity_token_file").is_none();
@@ -36,11 +39,15 @@ impl Chain<'_> {
             }
             roles.push(role_request(profile));
             match (text(profile, "source_profile"), text(profile, "credential_source")) {
-                (Some(source), None) if source == name && holds_keys(profile) => break self.own_keys(name, profile).await?,
+                (Some(source), None) if source == name && holds_keys(profile) => {
+                    break self.own_keys(name, profile).await?;
+                }
                 (Some(source), None) => name = source,
                 (None, Some(source)) => break self.of_source(source).await?,
                 (Some(_), Some(_)) => {
-                    return Err(invalid(format!("The profile \"{name}\" contains both source_profile and credential_source.")));
+                    return Err(invalid(format!(
+                        "The profile \"{name}\" contains both source_profile and credential_source."
+                    )));
                 }
                 (None, None) => return Err(partial("assume-role", "source_profile or credential_source")),
             }
@@ -55,7 +62,8 @@ impl Chain<'_> {
     /// The keys that a profile itself is configured for, in botocore's order.
     async fn own_keys(&self, name: &str, profile: &Section) -> Result<Keys, Failure> {
         let has = |key: &str| text(profile, key).is_some();
-        let in_credentials_file = self.config.in_credentials_file(name).filter(|section| section.contains_key("aws_access_key_id"));
+        let in_credentials_file =
+            self.config.in_credentials_file(name).filter(|section| section.contains_key("aws_access_key_id"));
         if has("web_identity_token_file") {
             self.web_identity(name, false).await
         } else if has("sso_role_name") || has("sso_account_id") {
@@ -79,7 +87,11 @@ impl Chain<'_> {
             "EcsContainer" => self.container().await,
             "Ec2InstanceMetadata" => match self.instance_keys().await? {
                 Some(keys) => Ok(keys),
-                None => Err(failure(OPERATION, "NoCredentials", "No credentials found in credential_source referenced in profile: Ec2InstanceMetadata")),
+                None => Err(failure(
+                    OPERATION,
+                    "NoCredentials",
+                    "No credentials found in credential_source referenced in profile: Ec2InstanceMetadata",
+                )),
             },
             other => Err(invalid(format!("The credential source \"{other}\" is not valid."))),
         }
@@ -94,7 +106,9 @@ impl Chain<'_> {
         };
         let path = setting("AWS_WEB_IDENTITY_TOKEN_FILE", "web_identity_token_file").unwrap_or_default();
         let Some(role_arn) = setting("AWS_ROLE_ARN", "role_arn") else {
-            return Err(invalid("configured to assume role with web identity but has no role ARN configured".to_owned()));
+            return Err(invalid(
+                "configured to assume role with web identity but has no role ARN configured".to_owned(),
+            ));
         };
         let path = self.surroundings.expand_home(&path);
         let token = std::fs::read_to_string(&path).map_err(|error| Failure {
@@ -118,7 +132,9 @@ fn holds_keys(profile: &Section) -> bool {
 
 fn static_keys(section: &Section, place: &str) -> Result<Keys, Failure> {
     let Some(id) = text(section, "aws_access_key_id") else { return Err(partial(place, "aws_access_key_id")) };
-    let Some(secret) = text(section, "aws_secret_access_key") else { return Err(partial(place, "aws_secret_access_key")) };
+    let Some(secret) = text(section, "aws_secret_access_key") else {
+        return Err(partial(place, "aws_secret_access_key"));
+    };
     let token = text(section, "aws_security_token").or_else(|| text(section, "aws_session_token"));
     Ok(Keys::new(id, secret, token.map(str::to_owned), None, "profile"))
 }

@@ -54,7 +54,11 @@ fn read(operation: &str, output: &Output) -> Result<Keys, Failure> {
     let printed: Value = serde_json::from_slice(&output.stdout)
         .map_err(|_| failure(operation, "InvalidOutput", "what it printed is not JSON"))?;
     if printed.get("Version").and_then(Value::as_i64) != Some(1) {
-        return Err(failure(operation, "InvalidOutput", "Unsupported version for credential process provider, supported versions: 1"));
+        return Err(failure(
+            operation,
+            "InvalidOutput",
+            "Unsupported version for credential process provider, supported versions: 1",
+        ));
     }
     let text = |key: &str| printed.get(key).and_then(Value::as_str);
     let missing = |key: &str| failure(operation, "InvalidOutput", format!("Missing required key in response: '{key}'"));

@@ -28,7 +28,11 @@ sso_start_url = https://corp.example/start
 ";
 
 /// Resolves with both files above in a home folder, these variables and this `--profile`.
-fn resolve_with(variables: &[(&str, &str)], flag: Option<&str>, prepare: impl FnOnce(&std::path::Path)) -> Observed<Credentials> {
+fn resolve_with(
+    variables: &[(&str, &str)],
+    flag: Option<&str>,
+    prepare: impl FnOnce(&std::path::Path),
+) -> Observed<Credentials> {
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(home.path().join(".aws/sso/cache")).unwrap();
     std::fs::write(home.path().join(".aws/config"), CONFIG).unwrap();

@@ -66,7 +66,8 @@ fn what_is_no_exec_credential_says_why() {
 
 #[test]
 fn yaml_is_read_as_kubectl_reads_it() {
-    let (run, issued) = run_to_end(&format!("printf 'kind: ExecCredential\\napiVersion: {V1BETA1}\\nstatus: {{token: abc}}\\n'"));
+    let (run, issued) =
+        run_to_end(&format!("printf 'kind: ExecCredential\\napiVersion: {V1BETA1}\\nstatus: {{token: abc}}\\n'"));
     assert_eq!((run.decode_error, issued.token.as_deref()), (None, Some("abc")));
 }
 
@@ -79,7 +80,11 @@ fn the_plugin_sees_our_environment_its_own_and_the_cluster() {
     };
     let Observed::Found((run, _)) = run_script(&script, own, Duration::from_secs(20)) else { panic!("no run") };
     assert!(run.stderr.starts_with("yes own {"), "{}", run.stderr);
-    assert!(run.stderr.contains(r#""spec":{"interactive":false,"cluster":{"server":"https://a.example"}}"#), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(r#""spec":{"interactive":false,"cluster":{"server":"https://a.example"}}"#),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -92,9 +97,15 @@ fn what_cannot_be_run_fails_with_a_code() {
         exec.command = "no-such-plugin".to_owned();
         exec.install_hint = Some("Install it.".to_owned());
     });
-    assert_eq!((missing.as_str(), message.as_str()), ("ENOENT", "exec: executable no-such-plugin not found\nInstall it."));
+    assert_eq!(
+        (missing.as_str(), message.as_str()),
+        ("ENOENT", "exec: executable no-such-plugin not found\nInstall it.")
+    );
     assert_eq!(code(|exec| exec.command = "/etc/passwd".to_owned()).0, "EACCES");
-    assert_eq!(code(|exec| exec.api_version = Some("client.authentication.k8s.io/v1alpha1".into())).0, "InvalidExecEntry");
+    assert_eq!(
+        code(|exec| exec.api_version = Some("client.authentication.k8s.io/v1alpha1".into())).0,
+        "InvalidExecEntry"
+    );
     assert_eq!(code(|exec| exec.interactive_mode = Some("Always".into())).0, "InvalidExecEntry");
 }
 
@@ -113,6 +124,7 @@ fn a_hanging_plugin_is_ended_with_its_children() {
 
 #[test]
 fn endless_output_is_cut() {
-    let (run, _) = run_to_end("i=0; while [ $i -lt 4000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo last >&2; exit 1");
+    let (run, _) =
+        run_to_end("i=0; while [ $i -lt 4000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo last >&2; exit 1");
     assert!(run.stderr.len() <= LARGEST_STDERR && run.stderr.ends_with("last\n"));
 }

@@ -67,8 +67,6 @@ pub(crate) struct User {
     pub(crate) client_certificate_data: Option<String>,
     pub(crate) client_key: Option<String>,
     pub(crate) client_key_data: Option<String>,
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<String>,
 }
 
 impl std::fmt::Debug for User {

@@ -61,7 +61,10 @@ fn the_first_file_wins_entry_by_entry() {
     let (_folder, loaded) = load_texts(&["clusters: null\ncurrent-context: ''\n", other, third]);
     let document = &loaded.observed.found().unwrap().document;
     assert_eq!(document["current-context"], "other");
-    assert_eq!(document["clusters"], json!([{"name": "a", "cluster": {"server": "https://one.example"}}, {"name": "b"}]));
+    assert_eq!(
+        document["clusters"],
+        json!([{"name": "a", "cluster": {"server": "https://one.example"}}, {"name": "b"}])
+    );
 }
 
 #[test]
