@@ -173,5 +173,6 @@ fn environment(surroundings: &Surroundings, clock: &Clock) -> Environment {
 
 #[expect(clippy::disallowed_methods, reason = "the time of the look is part of the evidence")]
 fn now() -> Timestamp {
-    Timestamp::now()
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }

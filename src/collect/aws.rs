@@ -35,7 +35,6 @@ use crate::evidence::{AccessEntryDetails, AssociatedPolicy, CallerIdentity, Clus
 
 pub(crate) mod answer;
 mod assume;
-mod signed;
 
 pub(crate) use assume::RoleRequest;
 

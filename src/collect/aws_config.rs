@@ -135,14 +135,16 @@ impl AwsConfig {
         }
     }
 
-    /// The profile in force as an observation. The profile `default` needs no section, so its absence is no fault
-    /// unless it was asked for.
+    /// The profile in force as an observation. That there is no profile `default` is no fault unless it was asked for.
     pub(crate) fn observe(&self, selected: &Selected) -> Observed<Profile> {
         if let Some(failure) = &self.error {
             return Observed::Failed(failure.clone());
         }
         let Some(section) = self.profiles.get(&selected.name) else {
-            return Observed::Absent(Absent { looked: self.paths() });
+            return match selected.source {
+                ProfileSource::Default => Observed::not_tried("no profile is named, and none is called default"),
+                _ => Observed::Absent(Absent { looked: self.paths() }),
+            };
         };
         let text = |key: &str| section.get(key).and_then(ini::Value::text).map(str::to_owned);
         Observed::Found(Profile {

@@ -38,11 +38,14 @@ const LARGEST_BODY: usize = 32 << 20;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Bytes = hyper::body::Bytes;
 
+/// TLS to a server, through a tunnel of a proxy that may itself want TLS.
+type Tunnelled = Tls<Tunnel<Tls<Tcp>>>;
+
 /// The client. Clones share its connections.
 #[derive(Clone)]
 pub(crate) struct Http {
     direct: Client<Tls<Tcp>, Full<Bytes>>,
-    tunnelled: Option<Client<Tls<Tunnel<Tls<Tcp>>>, Full<Bytes>>>,
+    tunnelled: Option<Client<Tunnelled, Full<Bytes>>>,
     proxies: Proxies,
     clock: Clock,
 }

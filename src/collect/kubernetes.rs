@@ -57,7 +57,6 @@ pub(crate) struct Endpoint {
 }
 
 /// A client for one API server with one credential.
-#[derive(Clone)]
 pub(crate) struct Api {
     client: Client,
     clock: Clock,

@@ -1,6 +1,7 @@
 //! The looks themselves and what each one needs. Every look is taken once, as soon as what it needs is there, however
 //! many others wait for it; independent ones run at the same time.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials as Keys;
@@ -25,9 +26,6 @@ use crate::evidence::{
 };
 
 mod cluster_side;
-
-/// How long one call may take, if the run lasts as long.
-pub(super) const CALL: Duration = Duration::from_secs(5);
 
 /// Programs may take as long as the run.
 const PROGRAM: Duration = Duration::from_secs(3600);
@@ -61,9 +59,9 @@ pub(crate) struct Results {
     cluster: OnceCell<Observed<Cluster>>,
     exec: OnceCell<Observed<(ExecRun, Issued)>>,
     exec_caller: OnceCell<Observed<CallerIdentity>>,
-    kubectl_api: OnceCell<Observed<Api>>,
+    kubectl_api: OnceCell<Observed<Rc<Api>>>,
     whoami: OnceCell<Observed<UserInfo>>,
-    native_api: OnceCell<Observed<Api>>,
+    native_api: OnceCell<Observed<Rc<Api>>>,
     native_whoami: OnceCell<Observed<UserInfo>>,
 }
 
@@ -72,7 +70,7 @@ impl<'r> Looks<'r> {
     fn aws_look(&self, observation: &'static str, operation: &str) -> Look {
         let service = operation.split(':').next().unwrap_or_default();
         let address = self.aws.as_ref().map(|aws| aws.address(service)).unwrap_or_default();
-        Look { observation, operation: operation.to_owned(), address, limit: CALL }
+        Look { observation, operation: operation.to_owned(), address, limit: self.watch.call_limit() }
     }
 
     /// Everything about AWS.
@@ -303,7 +301,12 @@ impl<'r> Looks<'r> {
                 return Observed::not_tried("no cluster name is known");
             };
             let operation = "sts:GetCallerIdentity";
-            let look = Look { observation: "execCaller", operation: operation.to_owned(), address: host, limit: CALL };
+            let look = Look {
+                observation: "execCaller",
+                operation: operation.to_owned(),
+                address: host,
+                limit: self.watch.call_limit(),
+            };
             self.watch.look(look, aws.caller_of_presigned(operation, &url, cluster)).await
         };
         self.results.exec_caller.get_or_init(|| Box::pin(look())).await

@@ -44,13 +44,6 @@ impl Proxy {
         header.set_sensitive(true);
         Some(header)
     }
-
-    /// The URL without user and password.
-    pub(crate) fn shown(&self) -> String {
-        let place = self.url.authority().map(|authority| authority.as_str()).unwrap_or_default();
-        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
-        format!("{}://{place}", self.url.scheme_str().unwrap_or("http"))
-    }
 }
 
 impl Proxies {

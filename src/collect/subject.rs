@@ -35,21 +35,6 @@ impl<'a> Principal<'a> {
         }
     }
 
-    /// Whether it is a role, and its name.
-    pub(crate) fn role(&self) -> Option<&'a str> {
-        (self.kind == "role").then_some(self.name)
-    }
-
-    /// The name, if it is a user.
-    pub(crate) fn user(&self) -> Option<&'a str> {
-        (self.kind == "user").then_some(self.name)
-    }
-
-    /// The account.
-    pub(crate) fn account(&self) -> &'a str {
-        self.account
-    }
-
     /// How far another principal is from being this one; nothing if they have nothing to do with each other.
     fn distance(&self, other: &Self) -> Option<usize> {
         if self == other {

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 use super::failure::{interrupted, timed_out};
 use crate::evidence::{Call, Failure, Observed};
 
+/// How long one call may take, if the run lasts long enough.
+const CALL: Duration = Duration::from_secs(5);
+
 /// Follows the looking while it goes on.
 pub trait Progress {
     /// A look has begun. `observation` is its path in the evidence: `aws.caller`.
@@ -67,6 +70,7 @@ pub(crate) struct Look {
 /// The time that is left for a run, and the list of the calls it made.
 pub(crate) struct Watch<'p> {
     deadline: Instant,
+    call_limit: Duration,
     stop: watch::Receiver<bool>,
     progress: &'p dyn Progress,
     calls: RefCell<Vec<Call>>,
@@ -77,7 +81,12 @@ impl<'p> Watch<'p> {
     pub(crate) fn new(timeout: Duration, stop: watch::Receiver<bool>, progress: &'p dyn Progress) -> Self {
         let now = Instant::now();
         let deadline = now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(3600));
-        Self { deadline, stop, progress, calls: RefCell::default() }
+        Self { deadline, call_limit: CALL.min(timeout / 2), stop, progress, calls: RefCell::default() }
+    }
+
+    /// How long one call may take: never so long that nothing can come after it.
+    pub(crate) fn call_limit(&self) -> Duration {
+        self.call_limit
     }
 
     /// The time that is left.

@@ -125,21 +125,6 @@ pub(crate) fn https(certificates: &Certificates, handler: Handler) -> Server {
     })
 }
 
-/// A plain HTTP server.
-pub(crate) fn http(handler: Handler) -> Server {
-    listen(move |stream| {
-        let raw = stream.try_clone().unwrap();
-        let _ = converse(stream, &raw, &handler);
-    })
-}
-
-/// A server that accepts connections and never says anything.
-pub(crate) fn black_hole() -> Server {
-    listen(|mut stream| {
-        let _ = stream.read_to_end(&mut Vec::new());
-    })
-}
-
 /// A proxy that leads every CONNECT to one server, whatever its name. `seen` is told of each.
 pub(crate) fn connect_proxy(server: SocketAddr, seen: impl Fn(&Request) + Send + Sync + 'static) -> Server {
     listen(move |stream| {

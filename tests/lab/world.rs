@@ -29,7 +29,7 @@ pub(crate) const PASSWORD: &str = "canary-proxy-password";
 const REGION: &str = "eu-west-1";
 
 /// Items per page, small enough that lists have several.
-const PAGE: usize = 2;
+const SMALL_PAGE: usize = 2;
 
 /// A running world with a home folder in it.
 pub(crate) struct Lab {
@@ -37,7 +37,7 @@ pub(crate) struct Lab {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) evidence: Evidence,
     seen: Arc<Mutex<Vec<String>>>,
-    server: Server,
+    _server: Server,
     proxy: Server,
 }
 
@@ -48,12 +48,8 @@ pub(crate) struct Moods {
     pub(crate) replies: BTreeMap<String, Reply>,
     /// What every answer waits for.
     pub(crate) latency: Duration,
-}
-
-impl Moods {
-    pub(crate) fn with(operation: &str, reply: Reply) -> Self {
-        Self { replies: BTreeMap::from([(operation.to_owned(), reply)]), ..Self::default() }
-    }
+    /// How much a page of a list holds, if not a very little.
+    pub(crate) page: Option<usize>,
 }
 
 /// The document that the tests begin with: a role that may read one namespace.
@@ -78,7 +74,8 @@ impl Lab {
         names.extend([endpoint_host.as_str(), "127.0.0.1", "localhost"]);
         let certificates = Certificates::new(&names);
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let world = World { evidence: evidence.clone(), ca: STANDARD.encode(&certificates.ca_pem) };
+        let page = moods.page.unwrap_or(SMALL_PAGE);
+        let world = World { evidence: evidence.clone(), ca: STANDARD.encode(&certificates.ca_pem), page };
         let noted = seen.clone();
         let server = server::https(
             &certificates,
@@ -90,7 +87,7 @@ impl Lab {
             }),
         );
         let proxy = server::connect_proxy(server.address, |_| {});
-        let lab = Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, server, proxy };
+        let lab = Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, _server: server, proxy };
         lab.furnish(&endpoint);
         lab
     }
@@ -164,11 +161,6 @@ impl Lab {
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
-
-    /// The server itself, without a proxy before it.
-    pub(crate) fn direct(&self) -> String {
-        format!("https://{}", self.server.address)
-    }
 }
 
 /// A token as `aws eks get-token` makes it, for the plugin's keys.
@@ -193,6 +185,7 @@ pub(crate) fn presigned_token(cluster: &str) -> String {
 struct World {
     evidence: Evidence,
     ca: String,
+    page: usize,
 }
 
 impl World {
@@ -207,7 +200,7 @@ impl World {
 
     fn sts(&self, request: &Request) -> (String, Reply) {
         let presigned = request.parameter("X-Amz-Signature").is_some();
-        let caller = if presigned && self.evidence.exec_caller.is_unmentioned() || !presigned {
+        let caller = if !presigned || self.evidence.exec_caller.is_unmentioned() {
             &self.evidence.aws.caller
         } else {
             &self.evidence.exec_caller
@@ -252,7 +245,7 @@ impl World {
         };
         let (operation, reply) = match parts[..] {
             ["clusters"] => {
-                let names = |names: &Vec<String>| page(request, names, "clusters");
+                let names = |names: &Vec<String>| self.page(request, names, "clusters");
                 ("eks:ListClusters", eks_reply(&aws.cluster_names, names))
             }
             ["clusters", _] => {
@@ -260,7 +253,7 @@ impl World {
             }
             ["clusters", _, "access-entries"] => {
                 let principals = |entries: &Vec<eks_doctor::evidence::AccessEntry>| {
-                    page(
+                    self.page(
                         request,
                         &entries.iter().map(|entry| &entry.principal_arn).collect::<Vec<_>>(),
                         "accessEntries",
@@ -279,7 +272,7 @@ impl World {
             }
             ["clusters", _, "access-entries", principal, "access-policies"] => {
                 let policies = entry(principal).map(|entry| &entry.policies);
-                let list = |policies: &Vec<_>| page(request, policies, "associatedAccessPolicies");
+                let list = |policies: &Vec<_>| self.page(request, policies, "associatedAccessPolicies");
                 ("eks:ListAssociatedAccessPolicies", policies.map_or(missing(), |policies| eks_reply(policies, list)))
             }
             _ => ("eks:?", missing()),
@@ -313,7 +306,7 @@ impl World {
         if whoami.found().is_none() {
             return (operation, status_reply(whoami.failure().unwrap_or(&unauthorized)));
         }
-        let list = |kind: &str, items: Value| k8s_page(request, kind, items);
+        let list = |kind: &str, items: Value| self.k8s_page(request, kind, items);
         let reply = match request.path() {
             "/version" => k8s_reply(&kubernetes.version, |version| json!(version)),
             "/apis/authentication.k8s.io/v1/selfsubjectreviews" => {
@@ -340,6 +333,28 @@ impl World {
         };
         (operation, reply)
     }
+
+    /// One page of a list of EKS.
+    fn page(&self, request: &Request, all: &[impl Serialize], key: &str) -> Value {
+        let from: usize = request.parameter("nextToken").and_then(|token| token.parse().ok()).unwrap_or_default();
+        let items: Vec<_> = all.iter().skip(from).take(self.page).collect();
+        let next = from + items.len();
+        let mut answer = json!({ key: items });
+        if next < all.len() {
+            answer["nextToken"] = next.to_string().into();
+        }
+        answer
+    }
+
+    /// One page of a list of the Kubernetes API.
+    fn k8s_page(&self, request: &Request, kind: &str, items: Value) -> Value {
+        let items = items.as_array().cloned().unwrap_or_default();
+        let from: usize = request.parameter("continue").and_then(|token| token.parse().ok()).unwrap_or_default();
+        let shown: Vec<_> = items.iter().skip(from).take(self.page).cloned().collect();
+        let next = from + shown.len();
+        let more = if next < items.len() { next.to_string() } else { String::new() };
+        json!({ "kind": kind, "metadata": { "continue": more }, "items": shown })
+    }
 }
 
 /// The access key id in an EKS token.
@@ -348,28 +363,6 @@ fn key_of_token(authorization: &str) -> Option<String> {
     let url = String::from_utf8(URL_SAFE_NO_PAD.decode(body).ok()?).ok()?;
     let scope = url.split("X-Amz-Credential=").nth(1)?;
     Some(scope.split(['/', '%']).next()?.to_owned())
-}
-
-/// One page of a list of EKS.
-fn page(request: &Request, all: &[impl Serialize], key: &str) -> Value {
-    let from: usize = request.parameter("nextToken").and_then(|token| token.parse().ok()).unwrap_or_default();
-    let items: Vec<_> = all.iter().skip(from).take(PAGE).collect();
-    let next = from + items.len();
-    let mut answer = json!({ key: items });
-    if next < all.len() {
-        answer["nextToken"] = next.to_string().into();
-    }
-    answer
-}
-
-/// One page of a list of the Kubernetes API.
-fn k8s_page(request: &Request, kind: &str, items: Value) -> Value {
-    let items = items.as_array().cloned().unwrap_or_default();
-    let from: usize = request.parameter("continue").and_then(|token| token.parse().ok()).unwrap_or_default();
-    let shown: Vec<_> = items.iter().skip(from).take(PAGE).cloned().collect();
-    let next = from + shown.len();
-    let more = if next < items.len() { next.to_string() } else { String::new() };
-    json!({ "kind": kind, "metadata": { "continue": more }, "items": shown })
 }
 
 fn eks_reply<T>(observed: &Observed<T>, answer: impl FnOnce(&T) -> Value) -> Reply {

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the tests write the files that are read")]
+
 use super::super::aws_config::selected_profile;
 use super::super::http::{Clock, Http};
 use super::super::surroundings::tests::surroundings;

@@ -1,7 +1,9 @@
 //! Looks at the Kubernetes API: with the credential that kubectl would use, and, where that leads nowhere, with a
 //! token made here from the shell's AWS credentials.
 
-use super::{CALL, Looks};
+use std::rc::Rc;
+
+use super::Looks;
 use crate::collect::endpoint;
 use crate::collect::exec::Issued;
 use crate::collect::kubernetes::{self, Api, Endpoint};
@@ -44,7 +46,7 @@ impl Looks<'_> {
     }
 
     /// The API server, with the credential that kubectl would use.
-    async fn kubectl_api(&self) -> &Observed<Api> {
+    async fn kubectl_api(&self) -> &Observed<Rc<Api>> {
         let prepare = async || match self.kubectl_way().await {
             Ok((endpoint, credential)) => self.client(&endpoint, &credential),
             Err(why_not) => why_not,
@@ -52,7 +54,7 @@ impl Looks<'_> {
         self.results.kubectl_api.get_or_init(|| Box::pin(prepare())).await
     }
 
-    async fn kubectl_way(&self) -> Result<(Endpoint, Issued), Observed<Api>> {
+    async fn kubectl_way(&self) -> Result<(Endpoint, Issued), Observed<Rc<Api>>> {
         let not_tried = |reason: &str| Err(Observed::not_tried(reason));
         let Some(current) = &self.kubeconfig.current else {
             return match (&self.kubeconfig.observed, endpoint::of_pod(self.surroundings)) {
@@ -81,7 +83,7 @@ impl Looks<'_> {
     }
 
     /// The API server, with a token that is made here. Only where the other way did not lead to an identity.
-    async fn native_api(&self) -> &Observed<Api> {
+    async fn native_api(&self) -> &Observed<Rc<Api>> {
         let prepare = async || match self.native_way().await {
             Ok((endpoint, credential)) => self.client(&endpoint, &credential),
             Err(why_not) => why_not,
@@ -89,7 +91,7 @@ impl Looks<'_> {
         self.results.native_api.get_or_init(|| Box::pin(prepare())).await
     }
 
-    async fn native_way(&self) -> Result<(Endpoint, Issued), Observed<Api>> {
+    async fn native_way(&self) -> Result<(Endpoint, Issued), Observed<Rc<Api>>> {
         let whoami = self.whoami().await;
         if whoami.is_settled() {
             return Err(Observed::default());
@@ -113,15 +115,15 @@ impl Looks<'_> {
         Ok((endpoint, Issued { token: Some(token), certificate: None }))
     }
 
-    fn client(&self, endpoint: &Endpoint, credential: &Issued) -> Observed<Api> {
+    fn client(&self, endpoint: &Endpoint, credential: &Issued) -> Observed<Rc<Api>> {
         match Api::new(endpoint, credential, self.clock.clone()) {
-            Ok(api) => Observed::Found(api),
+            Ok(api) => Observed::Found(Rc::new(api)),
             Err(failure) => Observed::Failed(failure),
         }
     }
 
     fn look_at(&self, api: &Api, observation: &'static str, operation: String) -> Look {
-        Look { observation, operation, address: api.address().to_owned(), limit: CALL }
+        Look { observation, operation, address: api.address().to_owned(), limit: self.watch.call_limit() }
     }
 
     /// Who the API server says the caller is.
