@@ -140,7 +140,9 @@ fn value(lines: &[String]) -> Result<Value, String> {
     if !text.starts_with('\n') {
         return Ok(Value::Text(text.to_owned()));
     }
-    let settings = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // What Python takes for the end of a line inside a value.
+    let ends = ['\n', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+    let settings = text.split(ends).map(str::trim).filter(|line| !line.is_empty());
     let settings = settings.map(|line| {
         let (name, value) = line.split_once('=').ok_or_else(|| format!("nested line without \"=\": {line:?}"))?;
         Ok((name.trim().to_owned(), value.trim().to_owned()))
