@@ -1,0 +1,331 @@
+//! What is asked of the Kubernetes API, and nothing else: reads, and the two reviews in which a caller asks about
+//! itself and which store nothing. Answers are kept as the server sent them.
+
+use http::{HeaderMap, Request, Uri, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Bytes;
+use kube::Client;
+use kube::client::Body;
+use kube::config::{AuthInfo, Config};
+use rustls::pki_types::CertificateDer;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::exec::Issued;
+use super::failure::{failure, of_error};
+use super::http::{Clock, address};
+use super::watch::{map, unanswered};
+use crate::evidence::redact;
+use crate::evidence::{AccessReview, Action, ConfigMap, Failure, Observed, ServerVersion, UserInfo};
+
+/// `GET` of these is what the four lists of RBAC come from.
+pub(crate) const CLUSTER_ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+pub(crate) const CLUSTER_ROLE_BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+pub(crate) const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/roles";
+pub(crate) const ROLE_BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/rolebindings";
+pub(crate) const VERSION: &str = "/version";
+pub(crate) const AWS_AUTH: &str = "/api/v1/namespaces/kube-system/configmaps/aws-auth";
+pub(crate) const SELF_SUBJECT_REVIEWS: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+pub(crate) const SELF_SUBJECT_ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+/// The code of an answer that does not come from a Kubernetes API server.
+const NOT_KUBERNETES: &str = "NotKubernetes";
+
+/// Items on one page of a list, as kubectl asks for them.
+const PAGE: u32 = 500;
+
+const MOST_PAGES: usize = 400;
+
+/// How often a list is begun again when it changed too much under way.
+const RESTARTS: usize = 2;
+
+/// All of one page or object must fit in here.
+const LARGEST_BODY: usize = 64 << 20;
+
+/// Of somebody else's page this much is shown.
+const SHOWN: usize = 200;
+
+/// Where an API server is and how its certificate is checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) server: Uri,
+    /// The trusted certificates; the system's if absent.
+    pub(crate) ca: Option<Vec<CertificateDer<'static>>>,
+    pub(crate) tls_server_name: Option<String>,
+    pub(crate) insecure: bool,
+    pub(crate) proxy: Option<Uri>,
+}
+
+/// A client for one API server with one credential.
+pub(crate) struct Api {
+    client: Client,
+    clock: Clock,
+    address: String,
+}
+
+/// An answer of any status.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Api {
+    /// Prepares a client. The credential may be empty: then requests are anonymous.
+    pub(crate) fn new(endpoint: &Endpoint, credential: &Issued, clock: Clock) -> Result<Self, Failure> {
+        let mut config = Config::new(endpoint.server.clone());
+        config.root_cert = endpoint.ca.as_ref().map(|ca| ca.iter().map(|certificate| certificate.to_vec()).collect());
+        config.tls_server_name = endpoint.tls_server_name.clone();
+        config.accept_invalid_certs = endpoint.insecure;
+        config.proxy_url = endpoint.proxy.clone();
+        config.default_retry = false;
+        config.auth_info = auth_info(credential)?;
+        let client = Client::try_from(config).map_err(|error| of_error("https:configure", &error))?;
+        Ok(Self { client, clock, address: address(&endpoint.server) })
+    }
+
+    /// `HOST:PORT`, for messages.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether this client and one for the endpoint would ask the same server.
+    pub(crate) fn goes_to(&self, endpoint: &Endpoint) -> bool {
+        self.address == address(&endpoint.server)
+    }
+
+    /// `GET /version`.
+    pub(crate) async fn version(&self) -> Observed<ServerVersion> {
+        self.read(VERSION, None).await
+    }
+
+    /// The ConfigMap `kube-system/aws-auth`, by name.
+    pub(crate) async fn aws_auth(&self) -> Observed<ConfigMap> {
+        self.read(AWS_AUTH, None).await
+    }
+
+    /// SelfSubjectReview: who the server takes the caller for.
+    pub(crate) async fn whoami(&self) -> Observed<UserInfo> {
+        let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
+        self.review(SELF_SUBJECT_REVIEWS, body, "/status/userInfo").await
+    }
+
+    /// SelfSubjectAccessReview: whether the caller may do something.
+    pub(crate) async fn access_review(&self, action: &Action) -> Observed<AccessReview> {
+        let spec = match &action.path {
+            Some(path) => json!({ "nonResourceAttributes": { "path": path, "verb": action.verb } }),
+            None => json!({ "resourceAttributes": {
+                "verb": action.verb,
+                "group": action.group,
+                "resource": action.resource,
+                "subresource": action.subresource,
+                "namespace": action.namespace,
+                "name": action.name,
+            } }),
+        };
+        let body = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec });
+        self.review(SELF_SUBJECT_ACCESS_REVIEWS, body, "/status").await
+    }
+
+    /// A whole list, page by page.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> Observed<Vec<T>> {
+        let operation = format!("GET {path}");
+        let (mut items, mut next, mut restarts) = (Vec::new(), String::new(), 0);
+        for _ in 0..MOST_PAGES {
+            let page = match next.is_empty() {
+                true => format!("limit={PAGE}"),
+                false => format!("limit={PAGE}&continue={}", escape(&next)),
+            };
+            let mut list: Value = match self.read(path, Some(&page)).await {
+                Observed::Found(list) => list,
+                // The list's snapshot is gone: its beginning no longer fits its end.
+                Observed::Failed(failure) if failure.status == Some(410) && restarts < RESTARTS => {
+                    (items, next, restarts) = (Vec::new(), String::new(), restarts + 1);
+                    continue;
+                }
+                other => return map(other, |_| Vec::new()),
+            };
+            let more = list.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let page = list.get_mut("items").map(Value::take).unwrap_or_default();
+            match serde_json::from_value::<Option<Vec<T>>>(page) {
+                Ok(page) => items.extend(page.unwrap_or_default()),
+                Err(error) => return Observed::Failed(failure(&operation, NOT_KUBERNETES, error.to_string())),
+            }
+            if more.is_empty() {
+                return Observed::Found(items);
+            }
+            next = more;
+        }
+        Observed::Failed(failure(&operation, NOT_KUBERNETES, "pages without end"))
+    }
+
+    async fn review<T: DeserializeOwned>(&self, path: &str, body: Value, part: &str) -> Observed<T> {
+        let operation = format!("POST {path}");
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Body::from(body.to_string().into_bytes()));
+        match self.send(&operation, request).await {
+            Ok(mut answer) => typed(&operation, answer.pointer_mut(part).map(Value::take).unwrap_or_default()),
+            Err(failure) => unfound(path, failure),
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str, query: Option<&str>) -> Observed<T> {
+        let operation = format!("GET {path}");
+        let target = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
+        match self.send(&operation, Request::get(target).body(Body::empty())).await {
+            Ok(answer) => typed(&operation, answer),
+            Err(failure) => unfound(path, failure),
+        }
+    }
+
+    async fn send(&self, operation: &str, request: http::Result<Request<Body>>) -> Result<Value, Failure> {
+        let request = request.map_err(|error| of_error(operation, &error))?;
+        let asked = self.clock.now();
+        let answer = self.client.send(request).await.map_err(|error| transport(operation, &error))?;
+        self.clock.note(&asked, answer.headers());
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, LARGEST_BODY).collect().await;
+        let body = body.map_err(|error| of_error(operation, error.as_ref()))?.to_bytes();
+        read(operation, &Answer { status: head.status.as_u16(), headers: head.headers, body })
+    }
+}
+
+/// The credential in the form that the client takes.
+fn auth_info(credential: &Issued) -> Result<AuthInfo, Failure> {
+    use base64::Engine as _;
+    let base64 = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
+    let mut info = AuthInfo::default();
+    // The client panics on a token that is no header.
+    if let Some(token) = &credential.token {
+        if http::HeaderValue::from_str(token).is_err() {
+            return Err(failure(
+                "https:configure",
+                "InvalidToken",
+                "the token holds characters that no header may hold",
+            ));
+        }
+        info.token = Some(token.clone().into());
+    }
+    if let Some((certificate, key)) = &credential.certificate {
+        info.client_certificate_data = Some(base64(certificate));
+        info.client_key_data = Some(base64(key).into());
+    }
+    Ok(info)
+}
+
+/// The error below kube's own words.
+fn transport(operation: &str, error: &kube::Error) -> Failure {
+    match error {
+        kube::Error::Service(inner) => of_error(operation, inner.as_ref()),
+        other => of_error(operation, other),
+    }
+}
+
+/// Reads an answer: JSON of the API, an error in the API's own form, or something that is not from there.
+fn read(operation: &str, answer: &Answer) -> Result<Value, Failure> {
+    let mut value: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let kind = value.as_ref().and_then(|value| value.get("kind")?.as_str().map(str::to_owned));
+    let is_success = (200..300).contains(&answer.status);
+    if is_success && let Some(value) = value.take().filter(Value::is_object) {
+        return Ok(value);
+    }
+    let base = Failure { operation: Some(operation.to_owned()), status: Some(answer.status), ..Failure::default() };
+    let text = |key: &str| value.as_ref().and_then(|value| value.get(key)?.as_str());
+    if !is_success && kind.as_deref() == Some("Status") {
+        return Err(Failure {
+            code: text("reason").map(str::to_owned),
+            message: redact::scrub(text("message").unwrap_or_default()).into_owned(),
+            request_id: header("audit-id"),
+            ..base
+        });
+    }
+    let page: String = String::from_utf8_lossy(&answer.body).split_whitespace().collect::<Vec<_>>().join(" ");
+    let page: String = page.chars().take(SHOWN).collect();
+    let content = header("content-type").unwrap_or("no content type".to_owned());
+    let message = format!("this is no answer of a Kubernetes API server ({content}): {}", redact::scrub(&page));
+    Err(Failure { code: Some(NOT_KUBERNETES.to_owned()), message, ..base })
+}
+
+/// An error as an observation. Only the API server's own 404 says that something is not there.
+fn unfound<T>(path: &str, failure: Failure) -> Observed<T> {
+    match (failure.status, failure.code.as_deref()) {
+        (_, Some(NOT_KUBERNETES)) => Observed::Failed(failure),
+        (Some(404), _) => Observed::Absent(crate::evidence::Absent { looked: vec![path.to_owned()] }),
+        _ => unanswered(failure),
+    }
+}
+
+/// An answer as our own type, without what is noise or could hide a secret.
+fn typed<T: DeserializeOwned>(operation: &str, mut value: Value) -> Observed<T> {
+    tidy(&mut value);
+    serde_json::from_value(value).map_or_else(
+        |error| Observed::Failed(failure(operation, NOT_KUBERNETES, format!("unexpected answer: {error}"))),
+        Observed::Found,
+    )
+}
+
+/// Drops the bookkeeping of field managers and scrubs annotations, in an object or in every item of a list.
+fn tidy(value: &mut Value) {
+    for item in value.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+        tidy(item);
+    }
+    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    metadata.remove("managedFields");
+    for annotation in metadata.get_mut("annotations").and_then(Value::as_object_mut).into_iter().flatten() {
+        if let Value::String(text) = annotation.1 {
+            *text = redact::scrub(text).into_owned();
+        }
+    }
+}
+
+fn escape(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, content_type: &str, body: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", content_type.parse().unwrap());
+        headers.insert("audit-id", "a-1".parse().unwrap());
+        Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) }
+    }
+
+    #[test]
+    fn the_servers_own_errors_are_told_from_those_of_others() {
+        let status = r#"{"kind":"Status","message":"forbidden: User \"ada\"","reason":"Forbidden","code":403}"#;
+        let denied = read("GET /x", &answer(403, "application/json", status)).unwrap_err();
+        assert_eq!((denied.code.as_deref(), denied.request_id.as_deref()), (Some("Forbidden"), Some("a-1")));
+        assert!(matches!(unfound::<()>("/x", denied), Observed::Denied(_)));
+        let page = read("GET /x", &answer(403, "text/html", "<html><title>Blocked</title></html>")).unwrap_err();
+        assert!(matches!(unfound::<()>("/x", page), Observed::Failed(failure) if failure.message.contains("Blocked")));
+        let missing =
+            read("GET /x", &answer(404, "application/json", r#"{"kind":"Status","reason":"NotFound"}"#)).unwrap_err();
+        assert!(matches!(unfound::<()>("/x", missing), Observed::Absent(_)));
+        let other_404 = read("GET /x", &answer(404, "text/html", "404 page not found")).unwrap_err();
+        assert!(matches!(unfound::<()>("/x", other_404), Observed::Failed(_)));
+        let page = read("GET /x", &answer(200, "text/html", "<html>log in</html>")).unwrap_err();
+        assert_eq!(page.code.as_deref(), Some(NOT_KUBERNETES));
+    }
+
+    #[test]
+    fn bookkeeping_goes_and_annotations_are_scrubbed() {
+        let mut list = json!({ "items": [{ "metadata": {
+            "name": "a", "managedFields": [1], "annotations": { "x": "password=swordfish1", "y": "plain" }
+        } }] });
+        tidy(&mut list);
+        assert_eq!(
+            list["items"][0]["metadata"],
+            json!({ "name": "a", "annotations": { "x": "password=<redacted>", "y": "plain" } })
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_no_header_is_a_failure_and_no_panic() {
+        let credential = Issued { token: Some("a\nb".into()), certificate: None };
+        assert_eq!(auth_info(&credential).unwrap_err().code.as_deref(), Some("InvalidToken"));
+    }
+}

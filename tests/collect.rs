@@ -1,0 +1,406 @@
+//! The live collector against servers on loopback that play an evidence document, and against moto's STS.
+
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "the servers of the tests are part of the test"
+)]
+
+#[path = "lab/server.rs"]
+mod server;
+#[path = "lab/world.rs"]
+mod world;
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use eks_doctor::collect::{NoProgress, Request, Surroundings, collect_blocking};
+use eks_doctor::evidence::{Action, CredentialProvider, Evidence, Failure, Observed, Target};
+use serde_json::json;
+use server::{Fault, Reply};
+use world::{Lab, Moods, base};
+
+/// What most tests ask: may I list pods?
+fn request() -> Request {
+    let action = Action {
+        verb: "list".into(),
+        resource: Some("pods".into()),
+        namespace: Some("prod".into()),
+        ..Action::default()
+    };
+    Request { target: Target { action: Some(action), ..Target::default() }, ..Request::default() }
+}
+
+fn collect(request: &Request, surroundings: &Surroundings) -> Evidence {
+    collect_blocking(request, surroundings, &NoProgress, std::future::pending()).unwrap()
+}
+
+fn found<T: std::fmt::Debug>(observed: &Observed<T>) -> &T {
+    observed.found().unwrap_or_else(|| panic!("{observed:?}"))
+}
+
+fn code<T>(observed: &Observed<T>) -> &str {
+    observed.failure().and_then(|failure| failure.code.as_deref()).unwrap_or_default()
+}
+
+fn without(surroundings: &mut Surroundings, variables: &[&str]) {
+    variables.iter().for_each(|variable| drop(surroundings.variables.remove(std::ffi::OsStr::new(variable))));
+}
+
+#[test]
+fn everything_there_is_to_see_is_seen() {
+    let lab = Lab::playing(base());
+    let evidence = collect(&request(), &lab.surroundings());
+    let (aws, kubernetes, played) = (&evidence.aws, &evidence.kubernetes, &lab.evidence);
+    assert_eq!(aws.caller, played.aws.caller);
+    assert_eq!(evidence.exec_caller, played.aws.caller);
+    assert_eq!(aws.access_entries, played.aws.access_entries);
+    assert_eq!(found(&aws.cluster).other["futureField"], json!({ "kept": true }));
+    assert_eq!(found(&aws.cluster).created_at, found(&played.aws.cluster).created_at);
+    assert_eq!(found(&aws.credentials).provider, CredentialProvider::Environment);
+    assert_eq!(found(&evidence.exec).exit_code, Some(0));
+    assert_eq!(kubernetes.version, played.kubernetes.version);
+    assert_eq!(kubernetes.whoami, played.kubernetes.whoami);
+    assert_eq!(kubernetes.access_review, played.kubernetes.access_review);
+    assert_eq!(kubernetes.aws_auth, played.kubernetes.aws_auth);
+    assert_eq!(kubernetes.cluster_roles, played.kubernetes.cluster_roles);
+    assert_eq!(kubernetes.cluster_role_bindings, played.kubernetes.cluster_role_bindings);
+    assert_eq!(
+        (&kubernetes.roles, &kubernetes.role_bindings),
+        (&played.kubernetes.roles, &played.kubernetes.role_bindings)
+    );
+    assert!(found(&evidence.environment.clock_offset_seconds).abs() < 2.0);
+    assert_eq!(
+        (evidence.target.cluster.as_deref(), evidence.target.region.as_deref()),
+        (Some("prod"), Some("eu-west-1"))
+    );
+}
+
+#[test]
+fn a_normal_case_takes_few_calls_and_only_reads() {
+    let lab = Lab::with_moods(base(), Moods { page: Some(100), ..Moods::default() });
+    let evidence = collect(&request(), &lab.surroundings());
+    let seen = lab.seen();
+    assert!(seen.len() <= 15, "{} calls: {seen:#?}", seen.len());
+    let reading = |call: &&String| {
+        call.starts_with("GET ")
+            || *call == "POST sts:GetCallerIdentity"
+            || call.contains("POST POST /apis/auth") && call.ends_with("reviews")
+    };
+    assert_eq!(seen.iter().find(|call| !reading(call)), None);
+    assert!(evidence.calls.len() >= 12);
+}
+
+#[test]
+fn no_secret_gets_into_the_evidence() {
+    let lab = Lab::playing(base());
+    let canaries = [
+        world::SECRET_KEY,
+        world::SESSION_TOKEN,
+        world::PASSWORD,
+        "canary-argument",
+        "canary-variable",
+        "canary-error",
+        "canary-symptom",
+        "X-Amz-Signature=",
+        world::SHELL_KEY,
+        world::PLUGIN_KEY,
+    ];
+    let endpoint = found(&lab.evidence.aws.cluster).endpoint.clone().unwrap();
+    let exec = json!({
+        "args": ["--token", "canary-argument", "--cluster-name", "prod"],
+        "env": [{ "name": "VAULT_TOKEN", "value": "canary-variable" }, { "name": "AWS_SECRET_ACCESS_KEY", "value": world::SECRET_KEY }]
+    });
+    lab.write_kubeconfig(&endpoint, &exec);
+    let token = world::presigned_token("prod");
+    for script in [
+        format!("echo 'password=canary-error {token} {}' >&2; exit 1", world::SECRET_KEY),
+        format!("echo '{{\"kind\":\"ExecCredential\",\"status\":{{\"token\":\"{token}\"}}}}'"),
+        format!(
+            "echo '{{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1beta1\",\"status\":{{\"token\":\"{token}\"}}}}'; echo {token} $VAULT_TOKEN >&2"
+        ),
+    ] {
+        lab.write_plugin(&script);
+        let mut request = request();
+        request.target.symptom = Some(format!("Authorization: Bearer canary-symptom-0123456789 {token}"));
+        let evidence = serde_json::to_string(&collect(&request, &lab.surroundings())).unwrap();
+        for canary in canaries {
+            let places: Vec<_> = evidence
+                .match_indices(canary)
+                .map(|(place, _)| &evidence[place.saturating_sub(60)..place + canary.len()])
+                .collect();
+            assert!(places.is_empty(), "{canary} in {places:?}");
+        }
+        let body = token.trim_start_matches("k8s-aws-v1.");
+        assert!(!evidence.contains(body));
+    }
+}
+
+#[test]
+fn denied_is_denied_and_the_rest_stays_intact() {
+    let mut evidence = base();
+    let denied = |code: &str, status, message: &str| Failure {
+        status: Some(status),
+        code: Some(code.into()),
+        message: message.into(),
+        ..Failure::default()
+    };
+    evidence.aws.access_entries = Observed::Denied(denied(
+        "AccessDeniedException",
+        403,
+        "User: ada is not authorized to perform: eks:ListAccessEntries",
+    ));
+    evidence.kubernetes.cluster_roles =
+        Observed::Denied(denied("Forbidden", 403, "clusterroles is forbidden: User \"ada\""));
+    evidence.kubernetes.aws_auth = Observed::absent();
+    let lab = Lab::playing(evidence);
+    let evidence = collect(&request(), &lab.surroundings());
+    let Observed::Denied(entries) = &evidence.aws.access_entries else { panic!("{:?}", evidence.aws.access_entries) };
+    assert_eq!(
+        (entries.code.as_deref(), entries.status, entries.request_id.as_deref()),
+        (Some("AccessDeniedException"), Some(403), Some("r-eks"))
+    );
+    assert_eq!(entries.operation.as_deref(), Some("eks:ListAccessEntries"));
+    let Observed::Denied(roles) = &evidence.kubernetes.cluster_roles else {
+        panic!("{:?}", evidence.kubernetes.cluster_roles)
+    };
+    assert_eq!(roles.message, "clusterroles is forbidden: User \"ada\"");
+    assert!(matches!(evidence.kubernetes.aws_auth, Observed::Absent(_)));
+    assert_eq!(evidence.kubernetes.role_bindings, Observed::Found(vec![]));
+    assert!(evidence.aws.cluster.found().is_some());
+}
+
+#[test]
+fn an_unmapped_principal_is_denied_by_the_server_and_still_seen_by_aws() {
+    let mut played = base();
+    let refused = Failure {
+        status: Some(401),
+        code: Some("Unauthorized".into()),
+        message: "Unauthorized".into(),
+        ..Failure::default()
+    };
+    played.kubernetes.whoami = Observed::Denied(refused);
+    let lab = Lab::playing(played);
+    let evidence = collect(&request(), &lab.surroundings());
+    assert!(matches!(&evidence.kubernetes.whoami, Observed::Denied(failure) if failure.status == Some(401)));
+    assert!(matches!(&evidence.kubernetes.native_whoami, Observed::Denied(_)));
+    assert!(matches!(&evidence.kubernetes.roles, Observed::Denied(_)));
+    assert_eq!(evidence.aws.access_entries, lab.evidence.aws.access_entries);
+}
+
+#[test]
+fn a_broken_plugin_is_told_from_an_unmapped_identity() {
+    let lab = Lab::playing(base());
+    lab.write_plugin("echo 'Unable to locate credentials' >&2; exit 253");
+    let evidence = collect(&request(), &lab.surroundings());
+    assert_eq!(found(&evidence.exec).exit_code, Some(253));
+    assert!(matches!(evidence.kubernetes.whoami, Observed::NotTried(Some(_))));
+    assert_eq!(evidence.kubernetes.native_whoami, lab.evidence.kubernetes.whoami);
+    assert_eq!(evidence.kubernetes.aws_auth, lab.evidence.kubernetes.aws_auth);
+    std::fs::remove_file(lab.folder.path().join("bin/aws")).unwrap();
+    assert_eq!(code(&collect(&request(), &lab.surroundings()).exec), "ENOENT");
+}
+
+#[test]
+fn a_token_for_another_cluster_is_refused_by_sts() {
+    let lab = Lab::playing(base());
+    let endpoint = found(&lab.evidence.aws.cluster).endpoint.clone().unwrap();
+    lab.write_kubeconfig(&endpoint, &json!({}));
+    let mut request = request();
+    request.target.cluster = Some("other".into());
+    let evidence = collect(&request, &lab.surroundings());
+    assert_eq!(code(&evidence.exec_caller), "SignatureDoesNotMatch");
+}
+
+#[test]
+fn what_never_answers_is_a_time_out_within_the_limit() {
+    let operations = [
+        "sts:GetCallerIdentity",
+        "execCaller",
+        "eks:ListAccessEntries",
+        "GET /version",
+        "POST /apis/authentication.k8s.io/v1/selfsubjectreviews",
+    ];
+    let replies = operations.map(|operation| (operation.to_owned(), Reply::Misbehave(Fault::BlackHole)));
+    let lab = Lab::with_moods(base(), Moods { replies: replies.into(), ..Moods::default() });
+    let limit = Duration::from_secs(2);
+    let begun = Instant::now();
+    let evidence = collect(&Request { timeout: limit, ..request() }, &lab.surroundings());
+    assert!(begun.elapsed() < limit + Duration::from_millis(700), "{:?}", begun.elapsed());
+    assert_eq!(code(&evidence.aws.caller), "Timeout");
+    assert_eq!(code(&evidence.exec_caller), "Timeout");
+    assert_eq!(code(&evidence.aws.access_entries), "Timeout");
+    assert_eq!(code(&evidence.kubernetes.whoami), "Timeout");
+    let message = &evidence.kubernetes.version.failure().unwrap().message;
+    assert!(message.contains("gr7.eu-west-1.eks.amazonaws.com:443"), "{message}");
+    assert!(evidence.aws.cluster.found().is_some());
+    assert!(evidence.kubernetes.aws_auth.found().is_some());
+}
+
+#[test]
+fn a_hanging_plugin_is_a_time_out_and_the_rest_is_seen() {
+    let lab = Lab::playing(base());
+    lab.write_plugin("echo 'Attempting to open the SSO page' >&2; sleep 60");
+    let evidence = collect(&Request { timeout: Duration::from_secs(1), ..request() }, &lab.surroundings());
+    assert_eq!(code(&evidence.exec), "Timeout");
+    assert!(evidence.exec.failure().unwrap().message.ends_with("it wrote: Attempting to open the SSO page"));
+    assert!(evidence.aws.access_entries.found().is_some());
+}
+
+#[test]
+fn a_stop_hands_back_what_is_known() {
+    let lab = Lab::playing(base());
+    lab.write_plugin("sleep 60");
+    let begun = Instant::now();
+    let stop = async { tokio::time::sleep(Duration::from_millis(600)).await };
+    let evidence = collect_blocking(&request(), &lab.surroundings(), &NoProgress, stop).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(code(&evidence.exec), "Interrupted");
+    assert!(evidence.aws.cluster.found().is_some());
+}
+
+#[test]
+fn a_machine_without_anything_says_exactly_that() {
+    let lab = Lab::playing(base());
+    let mut surroundings = lab.surroundings();
+    without(&mut surroundings, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTPS_PROXY"]);
+    std::fs::remove_dir_all(lab.folder.path().join(".kube")).unwrap();
+    let evidence = collect(&Request::default(), &surroundings);
+    assert!(matches!(evidence.aws.credentials, Observed::Absent(_)));
+    assert!(matches!(evidence.kubeconfig, Observed::Absent(_)));
+    assert_eq!(evidence.exec, Observed::not_tried("no kubeconfig"));
+    assert_eq!(evidence.aws.caller, Observed::not_tried("no AWS credentials"));
+    assert_eq!(lab.seen(), Vec::<String>::new());
+}
+
+/// Calls that do not need each other.
+const GROUPS: [&[&str]; 5] = [
+    &["sts:GetCallerIdentity"],
+    &["execCaller", "eks:ListAccessEntries"],
+    &["eks:DescribeCluster", "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
+    &["POST /apis/authentication.k8s.io/v1/selfsubjectreviews", "GET /apis/rbac.authorization.k8s.io/v1/clusterroles"],
+    &[
+        "GET /version",
+        "GET /api/v1/namespaces/kube-system/configmaps/aws-auth",
+        "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    ],
+];
+
+fn faults() -> Vec<(&'static str, Reply)> {
+    let status = |status: u16| {
+        Reply::json(
+            status,
+            &json!({ "kind": "Status", "reason": "Lab", "message": "lab", "code": status, "__type": "LabException" }),
+        )
+    };
+    vec![
+        ("403", status(403)),
+        ("404", status(404)),
+        ("429", status(429)),
+        ("500", status(500)),
+        ("page", Reply::text(403, "text/html", "<html><title>Blocked by policy</title></html>")),
+        ("portal", Reply::text(200, "text/html", "<html><title>Please log in</title></html>")),
+        ("reset", Reply::Misbehave(Fault::Reset)),
+        ("black hole", Reply::Misbehave(Fault::BlackHole)),
+        ("slow drip", Reply::Misbehave(Fault::SlowDrip)),
+        ("garbage", Reply::Misbehave(Fault::Garbage)),
+        ("huge", Reply::Misbehave(Fault::Huge)),
+    ]
+}
+
+/// How the observation that an operation is for came out: found or not, and with which code.
+fn outcome<'e>(evidence: &'e Evidence, operation: &str) -> (bool, Option<&'e Failure>) {
+    fn of<T>(observed: &Observed<T>) -> (bool, Option<&Failure>) {
+        (observed.found().is_some(), observed.failure())
+    }
+    let entry = || evidence.aws.access_entries.found().and_then(|entries| entries.first());
+    match operation {
+        "sts:GetCallerIdentity" => of(&evidence.aws.caller),
+        "execCaller" => of(&evidence.exec_caller),
+        "eks:DescribeCluster" => of(&evidence.aws.cluster),
+        "eks:ListAccessEntries" => of(&evidence.aws.access_entries),
+        "eks:DescribeAccessEntry" => entry().map(|entry| of(&entry.details)).unwrap(),
+        "eks:ListAssociatedAccessPolicies" => entry().map(|entry| of(&entry.policies)).unwrap(),
+        "GET /version" => of(&evidence.kubernetes.version),
+        operation if operation.ends_with("selfsubjectreviews") => of(&evidence.kubernetes.whoami),
+        operation if operation.ends_with("selfsubjectaccessreviews") => of(&evidence.kubernetes.access_review),
+        operation if operation.ends_with("clusterroles") => of(&evidence.kubernetes.cluster_roles),
+        operation if operation.ends_with("aws-auth") => of(&evidence.kubernetes.aws_auth),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn whatever_a_call_does_there_is_evidence_in_time_and_the_rest_is_intact() {
+    let limit = Duration::from_millis(1500);
+    for (name, reply) in faults() {
+        for group in GROUPS {
+            let replies = group.iter().map(|operation| ((*operation).to_owned(), reply.clone())).collect();
+            let lab = Lab::with_moods(base(), Moods { replies, ..Moods::default() });
+            let begun = Instant::now();
+            let evidence = collect(&Request { timeout: limit, ..request() }, &lab.surroundings());
+            assert!(begun.elapsed() < limit + Duration::from_millis(800), "{name} {group:?}: {:?}", begun.elapsed());
+            // Without a list there is nothing to describe.
+            let reachable = |operation: &&str| {
+                !group.contains(&"eks:ListAccessEntries") || !operation.contains("Access") || group.contains(operation)
+            };
+            for operation in GROUPS.concat().into_iter().filter(reachable) {
+                let (found, failure) = outcome(&evidence, operation);
+                let misbehaves = group.contains(&operation);
+                assert_eq!(found, !misbehaves, "{name} on {group:?}: {operation}: {failure:?}");
+                let silent = misbehaves && name != "404" && failure.is_none_or(|failure| failure.message.is_empty());
+                assert!(!silent, "{name} on {operation} says nothing: {failure:?}");
+            }
+        }
+    }
+}
+
+/// moto's server, stopped when it is dropped.
+struct Moto(Child);
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts moto's server, if it is installed here.
+fn moto() -> Option<(Moto, String)> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let arguments = ["-H", "127.0.0.1", "-p", &port.to_string()];
+    let quiet = Command::new("moto_server").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let Ok(child) = quiet else {
+        println!("skipped: moto_server is not installed (pip install 'moto[server]')");
+        return None;
+    };
+    let server = Moto(child);
+    let address = format!("127.0.0.1:{port}");
+    for _ in 0..300 {
+        if std::net::TcpStream::connect(&address).is_ok() {
+            return Some((server, format!("http://{address}")));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("moto_server does not listen on {address}");
+}
+
+#[test]
+fn motos_services_are_understood() {
+    let Some((_server, url)) = moto() else { return };
+    let lab = Lab::playing(base());
+    let mut surroundings = lab.surroundings();
+    without(&mut surroundings, &["HTTPS_PROXY", "AWS_SESSION_TOKEN"]);
+    surroundings.variables.insert("AWS_ENDPOINT_URL".into(), url.into());
+    surroundings.variables.insert("AWS_ACCESS_KEY_ID".into(), "AKIAIOSFODNN7EXAMPLE".into());
+    std::fs::remove_dir_all(lab.folder.path().join(".kube")).unwrap();
+    let target = Target { cluster: Some("nope".into()), region: Some("eu-west-1".into()), ..Target::default() };
+    let evidence = collect(&Request { target, timeout: Duration::from_secs(30), ..Request::default() }, &surroundings);
+    let caller = found(&evidence.aws.caller);
+    assert_eq!(caller.account.as_deref(), Some("123456789012"));
+    let Observed::Absent(absent) = &evidence.aws.cluster else { panic!("{:?}", evidence.aws.cluster) };
+    assert_eq!(absent.looked, ["123456789012/eu-west-1"]);
+    assert_eq!(evidence.aws.cluster_names, Observed::Found(vec![]));
+}
