@@ -8,13 +8,18 @@ use std::{
     env, fs,
     io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+mod progress;
 
 use crate::{
     cli::{CheckArgs, Cli, Command, DemoArgs, ExplainArgs, Output, ReportArgs, RulesCommand},
+    collect::{self, Surroundings},
     diagnose::diagnose,
     error::{Error, InputError, did_you_mean},
-    evidence::Evidence,
+    evidence::{Evidence, Target},
+    facts::action,
     render::{self, Look},
     report::{Report, Verdict},
     rule::{Library, Rule},
@@ -144,14 +149,68 @@ fn print(report: &Report, args: &ReportArgs, look: Look) -> Result<u8, Error> {
 
 fn check(args: CheckArgs, look: Look) -> Result<u8, Error> {
     let library = library(args.report.rules.as_ref())?;
-    let evidence = evidence_of_files(&args)?;
+    let evidence = if args.evidence.is_empty() { look_around(&args)? } else { evidence_of_files(&args)? };
     if let Some(path) = &args.save_evidence {
         save(&evidence, path)?;
     }
     print(&diagnose(&evidence, &library), &args.report, look)
 }
 
+/// Looks at the world.
+fn look_around(args: &CheckArgs) -> Result<Evidence, Error> {
+    let mut target = Target {
+        context: args.context.clone(),
+        cluster: args.cluster.clone(),
+        region: args.region.clone(),
+        profile: args.profile.clone(),
+        ..Target::default()
+    };
+    ask(args, &mut target)?;
+    let defaults = collect::Request::default();
+    let request = collect::Request {
+        target,
+        kubeconfig: args.kubeconfig.clone(),
+        timeout: args.timeout.map_or(defaults.timeout, Duration::from_secs_f64),
+        ..defaults
+    };
+    let surroundings = Surroundings::of_this_process();
+    let progress = progress::Line::on_stderr();
+    let interrupted = async {
+        // Without a handler Ctrl-C ends the process at once, which is what it did before.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let evidence = collect::collect_blocking(&request, &surroundings, &progress, interrupted);
+    progress.clear();
+    evidence.map_err(|error| InputError::new("this machine", format!("cannot be looked at: {error}")).into())
+}
+
+/// Puts what the command line asks into the target of the diagnosis.
+fn ask(args: &CheckArgs, target: &mut Target) -> Result<(), Error> {
+    if let Some(arn) = &args.principal {
+        target.principal = Some(arn.clone());
+    }
+    if let Some(words) = &args.action {
+        let parsed = action::parse(words).map_err(|error| Error::Usage {
+            message: format!("--action '{words}': {} (column {})", error.problem, error.column),
+            help: error.help.or_else(|| Some("write it as for `kubectl auth can-i`: 'get pods -n dev'".to_owned())),
+        })?;
+        target.action = Some(parsed.in_namespace("default"));
+    }
+    target.symptom = match args.error.as_deref() {
+        None => target.symptom.take(),
+        Some("-") => Some(read(Path::new("-"))?.1),
+        Some(text) => Some(text.to_owned()),
+    };
+    Ok(())
+}
+
 fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
+    let stdin = args.evidence.iter().filter(|path| path.as_path() == Path::new("-")).count();
+    if stdin + usize::from(args.error.as_deref() == Some("-")) > 1 {
+        return Err(Error::usage("standard input can be read once only", "give the others as files"));
+    }
     let mut all: Option<Evidence> = None;
     for path in &args.evidence {
         let (name, text) = read(path)?;
@@ -164,7 +223,12 @@ fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
             })?,
         }
     }
-    all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))
+    let mut evidence = all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))?;
+    ask(args, &mut evidence.target)?;
+    evidence.target.context = args.context.clone().or(evidence.target.context);
+    evidence.target.cluster = args.cluster.clone().or(evidence.target.cluster);
+    evidence.target.region = args.region.clone().or(evidence.target.region);
+    Ok(evidence)
 }
 
 fn save(evidence: &Evidence, path: &Path) -> Result<(), Error> {
