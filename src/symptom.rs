@@ -95,6 +95,7 @@ pub struct Recognised<'t> {
     pub stated: StatedFacts,
     /// Whether the same words are recognised as a message that says more; this one then counts for nothing.
     pub is_subsumed: bool,
+    pub(crate) specificity: usize,
 }
 
 /// What a text says.

@@ -19,10 +19,17 @@ fn ids_are_unique() {
 const AMBIGUOUS: &[(&str, &str, &str)] = &[
     ("authr-config", "gosdk-profile", "the SDK's own words inside the envelope say which profile is missing"),
     ("helm-unreachable-x509", "kubectl-x509-other-cluster-ca", "the x509 text inside the envelope says what is wrong"),
+    ("helm-unreachable-dial", "client-timeout", "the end of the line says what is wrong"),
     ("tf-helm-exec", "helm-unreachable-exec", "the Helm provider of Terraform and Helm itself print the same line"),
     ("eksctl-sts", "tf-aws-expired", "the AWS error code inside the envelope says what is wrong"),
     ("eksctl-describe-denied", "nodeadm-describe-denied", "the AWS error code inside the envelope says what is wrong"),
+    ("eksctl-auth-cm-other", "client-timeout-private", "the end of the line says what is wrong"),
+    ("eksctl-raw-client-other", "client-timeout", "the end of the line says what is wrong"),
     ("k9s-log-unable", "exec-alpha-invalid", "the reason inside the log line says what is wrong"),
+    ("argocd-cluster-unknown", "client-401-asked", "the end of the line says what is wrong"),
+    ("gosdk-request", "kubectl-no-such-host", "the cause on the second line says what is wrong"),
+    ("javasdk-service", "aws-invalid-token", "the service's own message says what is wrong"),
+    ("rustsdk-service-error", "aws-expired-token", "the AWS error code says what is wrong"),
     ("py-exec-failed", "aws-nocreds-v1", "what the plugin printed says more than its exit code"),
 ];
 
