@@ -117,6 +117,16 @@ pub struct Recognition<'t> {
     pub is_complete: bool,
 }
 
+impl Recognition<'_> {
+    /// Whether a cause that produces the symptoms `produces` can be behind the text: it shows one of them, or a message
+    /// of the text names the cause, or nothing was recognised.
+    pub fn allows(&self, cause: &str, produces: &[SymptomClass]) -> bool {
+        self.messages.is_empty()
+            || self.classes.iter().any(|class| produces.contains(class))
+            || self.causes.iter().any(|(named, _)| *named == cause)
+    }
+}
+
 /// Finds all known messages in `text`.
 pub fn recognise(text: &str) -> Recognition<'_> {
     combine::combine(text, scan::scan(text, catalogue::catalogue()))

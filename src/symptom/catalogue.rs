@@ -20,8 +20,7 @@ pub struct Message {
     pub client: &'static str,
     /// The symptoms that this text can be; only a cause that produces one of them can be behind it.
     pub classes: Vec<SymptomClass>,
-    /// A real text of this kind.
-    pub sample: String,
+    sample: &'static str,
     /// What it means, in one or two sentences.
     pub meaning: &'static str,
     /// What a reader should know besides.
@@ -39,6 +38,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// A real text of this kind.
+    pub fn sample(&self) -> String {
+        unescape(self.sample)
+    }
+
     /// The stage at which the request has died, as far as this text alone tells: that of the likeliest cause.
     pub fn stage(&self) -> &'static str {
         self.causes.first().and_then(|(cause, _)| cause.split_once('/')).map_or("other", |(stage, _)| stage)
@@ -95,34 +99,37 @@ fn read() -> Result<Catalogue, String> {
         .collect::<Result<BTreeMap<&str, Weights>, String>>()?;
     let mut messages = Vec::new();
     for file in MESSAGES {
-        let mut client = "";
-        for paragraph in file.split("\n\n") {
-            let mut lines = content(paragraph);
-            let Some(id) = lines.next() else { continue };
-            if let Some(name) = id.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                client = name;
-                continue;
-            }
-            let message = keys(lines).and_then(|keys| message(id, client, &keys, &shared));
-            messages.push(message.map_err(|why| format!("{id}: {why}"))?);
-        }
+        read_file(file, &shared, &mut messages)?;
     }
     Ok(Catalogue { messages, statements: content(STATEMENTS).map(Pattern::new).collect() })
+}
+
+fn read_file(file: &'static str, shared: &BTreeMap<&str, Weights>, messages: &mut Vec<Message>) -> Result<(), String> {
+    let mut client = "";
+    let mut lines = content(file).peekable();
+    while let Some(id) = lines.next() {
+        if let Some(name) = id.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            client = name;
+            continue;
+        }
+        let mut keys = Keys::with_capacity(8);
+        while let Some(line) = lines.next_if(|line| line.starts_with(' ')) {
+            keys.push(key_and_value(line).ok_or_else(|| format!("{id}: no known key and value: {line}"))?);
+        }
+        messages.push(message(id, client, &keys, shared).map_err(|why| format!("{id}: {why}"))?);
+    }
+    Ok(())
 }
 
 fn content(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-fn keys(lines: impl Iterator<Item = &'static str>) -> Result<Keys, String> {
+fn key_and_value(line: &'static str) -> Option<(&'static str, &'static str)> {
     const KNOWN: [&str; 10] =
         ["pattern", "or", "sample", "classes", "causes", "meaning", "proves", "general", "over", "note"];
-    lines
-        .map(|line| match line.trim_start().split_once(": ") {
-            Some((key, value)) if KNOWN.contains(&key) => Ok((key, value)),
-            _ => Err(format!("no known key and value: {line}")),
-        })
-        .collect()
+    let (key, value) = line.trim_start().split_once(':')?;
+    KNOWN.contains(&key).then_some((key, value.strip_prefix(' ')?))
 }
 
 fn message(
@@ -138,7 +145,7 @@ fn message(
         id,
         client,
         classes: required("classes")?.split(' ').map(str::parse).collect::<Result<_, _>>()?,
-        sample: unescape(required("sample")?),
+        sample: required("sample")?,
         meaning: required("meaning")?,
         note: optional("note"),
         causes: match shared.get(causes) {

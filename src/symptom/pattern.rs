@@ -1,6 +1,7 @@
 //! One pattern of an error message: a regular expression that is compiled only when the text has the literal parts of it.
 //! The literal parts are read from the expression itself, so they cannot fall out of step with it.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use regex_lite::Regex;
@@ -14,21 +15,28 @@ const GRAM: usize = 4;
 pub(crate) struct Pattern {
     source: &'static str,
     parts: Vec<Part>,
-    anchors: Vec<String>,
+    /// A gram of each match, if one is certain: rules most texts out at once.
+    gram: Option<u16>,
+    anchors: OnceLock<Vec<String>>,
     compiled: OnceLock<Option<Regex>>,
 }
 
-/// What a match contains for certain, in lower case.
+/// What a match contains for certain.
 enum Part {
-    Literal(String, Vec<u16>),
+    /// A piece of the expression, to be read without its backslashes and without regard to case.
+    Literal(&'static str),
     Choice(Vec<Vec<Part>>),
 }
 
 impl Pattern {
     pub(crate) fn new(source: &'static str) -> Self {
-        let parts = Reader { rest: source.strip_prefix("(?i)").unwrap_or(source) }.whole();
-        let anchors = anchors(&parts);
-        Self { source, parts, anchors, compiled: OnceLock::new() }
+        let body = source.strip_prefix("(?i)").unwrap_or(source);
+        let parts = certain(Reader { body, at: 0 }.alternatives());
+        let gram = parts.iter().rev().find_map(|part| match part {
+            Part::Literal(text) => grams(letters(text)).last(),
+            Part::Choice(_) => None,
+        });
+        Self { source, parts, gram, anchors: OnceLock::new(), compiled: OnceLock::new() }
     }
 
     /// The expression; none if it is not one, which a test rules out.
@@ -43,7 +51,7 @@ impl Pattern {
 
     /// Texts in lower case one of which is in each match: where one stands, a match may stand.
     pub(crate) fn anchors(&self) -> &[String] {
-        &self.anchors
+        self.anchors.get_or_init(|| anchors(&self.parts))
     }
 
     /// Whether the pattern only matches whole lines.
@@ -53,12 +61,17 @@ impl Pattern {
 
     /// Whether the pattern is too short for [`Grams`] to say anything about it.
     pub(crate) fn is_short(&self) -> bool {
-        self.anchors.iter().map(String::len).min().unwrap_or_default() < GRAM
+        shortest_anchor(&self.parts) < GRAM
     }
 
     /// Whether a text with these grams may match.
     pub(crate) fn may_match(&self, text: &Grams) -> bool {
-        may_match(&self.parts, text)
+        self.gram.is_none_or(|gram| text.has(gram)) && may_match(&self.parts, text)
+    }
+
+    /// Whether a text in lower case, with blanks for line feeds, has all that a match has for certain.
+    pub(crate) fn is_conceivable(&self, lowercase: &str) -> bool {
+        is_conceivable(&self.parts, lowercase)
     }
 
     /// The share of the pattern's grams that the text has, from 0 to 1.
@@ -68,40 +81,62 @@ impl Pattern {
     }
 }
 
+fn letters(literal: &str) -> impl Iterator<Item = u8> {
+    literal.bytes().filter(|byte| *byte != b'\\').map(|byte| byte.to_ascii_lowercase())
+}
+
+fn lower(literal: &str) -> String {
+    letters(literal).map(char::from).collect()
+}
+
 fn literal_length(parts: &[Part]) -> usize {
     let length = |part: &Part| match part {
-        Part::Literal(text, _) => text.len(),
+        Part::Literal(text) => letters(text).count(),
         Part::Choice(alternatives) => alternatives.iter().map(|parts| literal_length(parts)).min().unwrap_or_default(),
     };
     parts.iter().map(length).sum()
 }
 
-/// The part that is best to look for: the one whose shortest text is longest.
+/// The length of the shortest text of the part that is best to look for: the one where that is greatest.
+fn shortest_anchor(parts: &[Part]) -> usize {
+    parts.iter().map(shortest_text).max().unwrap_or_default()
+}
+
+fn shortest_text(part: &Part) -> usize {
+    match part {
+        Part::Literal(text) => letters(text).count(),
+        Part::Choice(alternatives) => alternatives.iter().map(|parts| shortest_anchor(parts)).min().unwrap_or_default(),
+    }
+}
+
+/// The texts of the part that is best to look for.
 fn anchors(parts: &[Part]) -> Vec<String> {
-    let shortest = |texts: &Vec<String>| texts.iter().map(String::len).min().unwrap_or_default();
-    let candidates = parts.iter().map(|part| match part {
-        Part::Literal(text, _) => vec![text.clone()],
-        Part::Choice(alternatives) => {
-            let texts: Vec<_> = alternatives.iter().map(|parts| anchors(parts)).collect();
-            if texts.iter().any(Vec::is_empty) { Vec::new() } else { texts.concat() }
-        }
-    });
-    candidates.max_by_key(|texts| (shortest(texts), std::cmp::Reverse(texts.len()))).unwrap_or_default()
+    match parts.iter().max_by_key(|part| (shortest_text(part), matches!(part, Part::Literal(_)))) {
+        Some(Part::Literal(text)) => vec![lower(text)],
+        Some(Part::Choice(alternatives)) => alternatives.iter().flat_map(|parts| anchors(parts)).collect(),
+        None => Vec::new(),
+    }
 }
 
 fn may_match(parts: &[Part], text: &Grams) -> bool {
     parts.iter().all(|part| match part {
-        Part::Literal(_, grams) => grams.iter().all(|gram| text.has(*gram)),
+        Part::Literal(literal) => grams(letters(literal)).all(|gram| text.has(gram)),
         Part::Choice(alternatives) => alternatives.iter().any(|parts| may_match(parts, text)),
+    })
+}
+
+fn is_conceivable(parts: &[Part], lowercase: &str) -> bool {
+    parts.iter().all(|part| match part {
+        Part::Literal(literal) => lowercase.contains(lower(literal).as_str()),
+        Part::Choice(alternatives) => alternatives.iter().any(|parts| is_conceivable(parts, lowercase)),
     })
 }
 
 /// How many of the grams the text has, and how many there are; of a choice, the alternative that it has most of.
 fn likeness(parts: &[Part], text: &Grams) -> (u32, u32) {
     let counts = parts.iter().map(|part| match part {
-        Part::Literal(_, grams) => {
-            grams.iter().fold((0, 0), |(shared, total), gram| (shared + u32::from(text.has(*gram)), total + 1))
-        }
+        Part::Literal(literal) => grams(letters(literal))
+            .fold((0, 0), |(shared, total), gram| (shared + u32::from(text.has(gram)), total + 1)),
         Part::Choice(alternatives) => alternatives
             .iter()
             .map(|parts| likeness(parts, text))
@@ -118,7 +153,7 @@ impl Grams {
     /// Reads a text in lower case, with blanks for line feeds.
     pub(crate) fn of(lowercase: &str) -> Self {
         let mut set = vec![0u64; BITS / 64];
-        for gram in grams(lowercase) {
+        for gram in grams(lowercase.bytes()) {
             if let Some(word) = set.get_mut(usize::from(gram) / 64) {
                 *word |= 1 << (gram % 64);
             }
@@ -131,91 +166,116 @@ impl Grams {
     }
 }
 
-fn grams(lowercase: &str) -> impl Iterator<Item = u16> {
-    lowercase.as_bytes().windows(GRAM).map(|window| {
-        let value = window.iter().fold(0u32, |value, byte| (value << 8) | u32::from(*byte));
-        // Multiplication by a large odd number spreads the value; its upper bits are spread best.
-        (value.wrapping_mul(0x9e37_79b1) >> 17) as u16
-    })
+fn grams(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = u16> {
+    let windows = bytes.scan(0u32, |value, byte| {
+        *value = (*value << 8) | u32::from(byte);
+        Some(*value)
+    });
+    // Multiplication by a large odd number spreads the value; its upper bits are spread best.
+    windows.skip(GRAM - 1).map(|value| (value.wrapping_mul(0x9e37_79b1) >> 17) as u16)
+}
+
+/// What is certain of alternatives: if there is one, its parts; if one of several says nothing, nothing.
+fn certain(mut alternatives: Vec<Vec<Part>>) -> Vec<Part> {
+    if alternatives.len() < 2 {
+        alternatives.pop().unwrap_or_default()
+    } else if alternatives.iter().any(Vec::is_empty) {
+        Vec::new()
+    } else {
+        vec![Part::Choice(alternatives)]
+    }
 }
 
 /// Reads the literal parts of a regular expression, in the syntax that the catalogue uses.
-struct Reader<'p> {
-    rest: &'p str,
+struct Reader {
+    body: &'static str,
+    at: usize,
 }
 
-impl Reader<'_> {
-    fn whole(mut self) -> Vec<Part> {
-        let mut alternatives = self.alternatives();
-        if alternatives.len() == 1 { alternatives.pop().unwrap_or_default() } else { vec![Part::Choice(alternatives)] }
-    }
-
+impl Reader {
     /// Reads up to the closing bracket of the group, or to the end.
     fn alternatives(&mut self) -> Vec<Vec<Part>> {
-        let mut alternatives = vec![Vec::new()];
-        let mut run = String::new();
-        while let Some(character) = self.next() {
-            let mut parts = Vec::new();
-            let mut literal = None;
-            match character {
-                ')' => break,
-                '|' => {
-                    end_run(&mut run, &mut alternatives);
-                    alternatives.push(Vec::new());
+        let mut alternatives = Vec::new();
+        let mut parts = Vec::new();
+        let mut run = self.at..self.at;
+        loop {
+            let start = self.at;
+            let mut group = Vec::new();
+            let mut is_literal = false;
+            match self.next() {
+                None | Some(b')') => {
+                    self.end_run(&run, &mut parts);
+                    alternatives.push(parts);
+                    return alternatives;
+                }
+                Some(b'|') => {
+                    self.end_run(&run, &mut parts);
+                    alternatives.push(std::mem::take(&mut parts));
+                    run = self.at..self.at;
                     continue;
                 }
-                '(' => {
+                Some(b'(') => {
                     self.group_head();
-                    parts.push(Part::Choice(self.alternatives()));
+                    group = certain(self.alternatives());
                 }
-                '[' => self.class(),
-                '\\' => literal = self.next().filter(|escaped| !escaped.is_ascii_alphanumeric()),
-                '.' | '^' | '$' => {}
-                other => literal = Some(other),
+                Some(b'[') => self.class(),
+                Some(b'\\') => is_literal = self.next().is_some_and(|escaped| !escaped.is_ascii_alphanumeric()),
+                Some(b'.' | b'^' | b'$') => {}
+                Some(_) => is_literal = true,
             }
+            let end = self.at;
             let quantifier = self.quantifier();
-            match literal {
-                Some(character) if quantifier != Quantifier::MayBeNone => run.push(character.to_ascii_lowercase()),
-                _ => {}
+            if is_literal && quantifier != Quantifier::MayBeNone {
+                run.end = end;
             }
-            if literal.is_none() || quantifier != Quantifier::Once {
-                end_run(&mut run, &mut alternatives);
+            if !is_literal || quantifier != Quantifier::Once {
+                self.end_run(&run, &mut parts);
+                run = self.at..self.at;
             }
-            if quantifier != Quantifier::MayBeNone
-                && let Some(last) = alternatives.last_mut()
-            {
-                last.append(&mut parts);
+            if quantifier != Quantifier::MayBeNone {
+                parts.append(&mut group);
             }
+            debug_assert!(self.at > start, "the reader goes on");
         }
-        end_run(&mut run, &mut alternatives);
-        alternatives
     }
 
-    fn next(&mut self) -> Option<char> {
-        let character = self.rest.chars().next()?;
-        self.rest = self.rest.get(character.len_utf8()..).unwrap_or_default();
-        Some(character)
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.body.as_bytes().get(self.at).copied()
+    }
+
+    /// Puts the literal that has been read so far with the parts. Single letters say nothing.
+    fn end_run(&self, run: &Range<usize>, parts: &mut Vec<Part>) {
+        if run.len() > 1
+            && let Some(text) = self.body.get(run.clone())
+        {
+            parts.push(Part::Literal(text));
+        }
     }
 
     /// Skips `?:`, `?P<name>` or `?i:` after an opening bracket.
     fn group_head(&mut self) {
-        if self.rest.starts_with("?P<") {
-            self.skip_past('>');
-        } else if self.rest.starts_with('?') {
-            self.skip_past(':');
+        if self.peek() == Some(b'?') {
+            let end = if self.body.as_bytes().get(self.at + 1) == Some(&b'P') { b'>' } else { b':' };
+            self.skip_past(end);
         }
     }
 
     /// Skips a class such as `[^"]` or `[\]a]`; its opening bracket is already read.
     fn class(&mut self) {
         let mut is_first = true;
-        while let Some(character) = self.next() {
-            match character {
-                '\\' => {
+        while let Some(byte) = self.next() {
+            match byte {
+                b'\\' => {
                     self.next();
                 }
-                '^' if is_first => continue,
-                ']' if !is_first => return,
+                b'^' if is_first => continue,
+                b']' if !is_first => return,
                 _ => {}
             }
             is_first = false;
@@ -223,26 +283,24 @@ impl Reader<'_> {
     }
 
     fn quantifier(&mut self) -> Quantifier {
-        let quantifier = match self.rest.chars().next() {
-            Some('?' | '*') => Quantifier::MayBeNone,
-            Some('+') => Quantifier::Repeated,
-            Some('{') if self.rest.starts_with("{0") => Quantifier::MayBeNone,
-            Some('{') => Quantifier::Repeated,
+        let quantifier = match self.peek() {
+            Some(b'?' | b'*') => Quantifier::MayBeNone,
+            Some(b'+') => Quantifier::Repeated,
+            Some(b'{') if self.body.as_bytes().get(self.at + 1) == Some(&b'0') => Quantifier::MayBeNone,
+            Some(b'{') => Quantifier::Repeated,
             _ => return Quantifier::Once,
         };
-        if self.rest.starts_with('{') {
-            self.skip_past('}');
-        } else {
-            self.next();
+        if self.next() == Some(b'{') {
+            self.skip_past(b'}');
         }
-        if self.rest.starts_with('?') {
+        if self.peek() == Some(b'?') {
             self.next();
         }
         quantifier
     }
 
-    fn skip_past(&mut self, end: char) {
-        while self.next().is_some_and(|character| character != end) {}
+    fn skip_past(&mut self, end: u8) {
+        while self.next().is_some_and(|byte| byte != end) {}
     }
 }
 
@@ -251,17 +309,6 @@ enum Quantifier {
     Once,
     Repeated,
     MayBeNone,
-}
-
-/// Puts the literal that has been read so far with the alternative that is being read. Single letters say nothing.
-fn end_run(run: &mut String, alternatives: &mut [Vec<Part>]) {
-    let text = std::mem::take(run);
-    if text.len() > 1
-        && let Some(last) = alternatives.last_mut()
-    {
-        let grams = grams(&text).collect();
-        last.push(Part::Literal(text, grams));
-    }
 }
 
 #[cfg(test)]

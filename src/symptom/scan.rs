@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::catalogue::{Catalogue, Message};
-use super::clean::{Readable, Wrapping, clean, message_start};
+use super::clean::{Readable, Wrapping, clean, cut_width, message_start};
 use super::pattern::{Grams, Pattern};
 use super::stated::StatedFacts;
 
@@ -17,8 +17,8 @@ const BEFORE: usize = 400;
 const AFTER: usize = 1000;
 /// A line is not examined beyond this.
 const LINE: usize = 4 * 1024;
-/// Bytes that expressions may examine in one text, together: some seconds' work at worst.
-const BUDGET: usize = 16 * 1024 * 1024;
+/// Bytes that expressions may examine in one text, together: about a second of work.
+const BUDGET: usize = 6 * 1024 * 1024;
 /// Places of one literal that are examined in one passage.
 const PLACES: usize = 16;
 /// The share of a message's literal parts that a line must have to be called like it.
@@ -94,8 +94,9 @@ impl<'t> Passage<'t> {
         let text = self.readable.text.as_str();
         let line = line_around(text, place);
         if pattern.is_whole_line() {
-            let bare = bare_line(text, line.clone());
-            return vec![Window { range: bare, is_joined: false }, Window { range: line, is_joined: false }];
+            let quoted = quoted_around(text, place).filter(|_| !pattern.is_short());
+            let ranges = [Some(bare_line(text, line.clone())), Some(line), quoted];
+            return ranges.into_iter().flatten().map(|range| Window { range, is_joined: false }).collect();
         }
         let around = boundaries(text, place.start.saturating_sub(BEFORE).max(from)..place.end + AFTER);
         let line = line.start.max(from)..line.end;
@@ -133,14 +134,11 @@ impl Scanner<'_> {
     fn passage(&mut self, range: Range<usize>) {
         let is_whole = range == (0..self.text.len());
         let passage = Passage::new(self.text, range.clone(), Wrapping::Lines);
-        if self.search(&passage, is_whole) {
-            return;
+        let mut is_found = self.search(&passage, is_whole);
+        if let Some(width) = cut_width(passage.raw) {
+            is_found |= self.search(&Passage::new(self.text, range, Wrapping::Cut(width)), false);
         }
-        // Nothing: perhaps because the lines were cut in the middle of words.
-        if passage.readable.text.contains('\n') {
-            self.search(&Passage::new(self.text, range, Wrapping::Cut), false);
-        }
-        if self.matches.is_empty() {
+        if !is_found {
             self.compare(&passage);
         }
     }
@@ -150,33 +148,39 @@ impl Scanner<'_> {
         let before = self.matches.len();
         let catalogue = self.catalogue;
         for (slot, message) in catalogue.messages.iter().enumerate() {
-            for pattern in message.patterns.iter().filter(|pattern| with_short || !pattern.is_short()) {
-                self.find(passage, pattern, Some(message), slot);
+            for pattern in message.patterns.iter().filter(|pattern| pattern.may_match(&passage.grams)) {
+                if with_short || !pattern.is_short() {
+                    self.find(passage, pattern, Some(message), slot);
+                }
             }
         }
         let is_found = self.matches.len() > before;
         if is_found {
             for (slot, statement) in catalogue.statements.iter().enumerate() {
-                self.find(passage, statement, None, catalogue.messages.len() + slot);
+                if statement.may_match(&passage.grams) {
+                    self.find(passage, statement, None, catalogue.messages.len() + slot);
+                }
             }
         }
         is_found
     }
 
     fn find(&mut self, passage: &Passage<'_>, pattern: &Pattern, message: Option<&'static Message>, slot: usize) {
-        if !pattern.may_match(&passage.grams) {
-            return;
-        }
         for anchor in pattern.anchors() {
             let mut from = 0;
             for _ in 0..PLACES {
+                let Some(count) = self.found.get_mut(slot).filter(|count| **count < MATCHES) else { return };
                 let found = passage.lowercase.get(from..).and_then(|rest| rest.find(anchor));
                 let Some(start) = found.map(|found| from + found) else { break };
-                let Some(count) = self.found.get_mut(slot).filter(|count| **count < MATCHES) else { return };
                 let place = start..start + anchor.len();
                 let seen = passage.windows(pattern, &place, from).into_iter().find_map(|window| {
+                    // Looking for the literals is much quicker than the expression, and nearly always decides.
+                    self.budget = self.budget.saturating_sub(window.range.len() / 16);
+                    if self.budget == 0 || !pattern.is_conceivable(passage.lowercase.get(window.range.clone())?) {
+                        return None;
+                    }
                     self.budget = self.budget.saturating_sub(window.range.len());
-                    if self.budget == 0 { None } else { passage.examine(pattern, &window) }
+                    passage.examine(pattern, &window)
                 });
                 from = place.end;
                 if let Some((end, range, excerpt, stated)) = seen {
@@ -232,12 +236,20 @@ fn line_around(text: &str, place: &Range<usize>) -> Range<usize> {
     boundaries(text, start.max(place.start.saturating_sub(LINE / 2))..end.min(place.start + LINE / 2))
 }
 
-/// A line without what a log writes before its message and without closing quotes.
+/// A line without what a log writes before its message and without quotes around it.
 fn bare_line(text: &str, line: Range<usize>) -> Range<usize> {
     let words = text.get(line.clone()).unwrap_or_default();
-    let start = line.start + message_start(words);
-    let bare = words.trim_end_matches(['"', '\'', '`', '}', ']', ',', ' ']);
-    start.min(line.end)..(line.start + bare.len()).max(start.min(line.end))
+    let message = words.get(message_start(words)..).unwrap_or_default().trim_start_matches(['"', '\'', '`', ' ']);
+    let bare = message.trim_end_matches(['"', '\'', '`', '}', ']', ',', ' ']);
+    let start = line.end - message.len();
+    start..start + bare.len()
+}
+
+/// The string, as of JSON, in which `place` stands.
+fn quoted_around(text: &str, place: &Range<usize>) -> Option<Range<usize>> {
+    let start = text.get(..place.start)?.rfind('"')? + 1;
+    let end = place.start + text.get(place.start..)?.find('"')?;
+    Some(start..end)
 }
 
 fn boundaries(text: &str, range: Range<usize>) -> Range<usize> {
