@@ -96,6 +96,7 @@ pub struct Recognised<'t> {
     pub stated: StatedFacts,
     /// Whether the same words are recognised as a message that says more; this one then counts for nothing.
     pub is_subsumed: bool,
+    pub(crate) specificity: usize,
 }
 
 /// What a text says.
@@ -115,6 +116,16 @@ pub struct Recognition<'t> {
     pub nearest: Option<&'static Message>,
     /// Whether the whole text was looked at. A text that is full of fragments of messages is given up after a while.
     pub is_complete: bool,
+}
+
+impl Recognition<'_> {
+    /// Whether a cause that produces the symptoms `produces` can be behind the text: it shows one of them, or a message
+    /// of the text names the cause, or nothing was recognised.
+    pub fn allows(&self, cause: &str, produces: &[SymptomClass]) -> bool {
+        self.messages.is_empty()
+            || self.classes.iter().any(|class| produces.contains(class))
+            || self.causes.iter().any(|(named, _)| *named == cause)
+    }
 }
 
 /// Finds all known messages in `text`.
