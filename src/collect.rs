@@ -1,13 +1,14 @@
 //! Collecting evidence: the only door to the world. What is looked at, in which order and what is skipped when is
 //! decided in `looks`; what a remote service answers, or fails to answer, is evidence and never an error.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch as channel;
 
-use crate::evidence::{Environment, Evidence, EvidenceSchema, Observed, Target, Tool};
+use crate::evidence::{Environment, Evidence, EvidenceSchema, Executable, Logs, Observed, Target, Tool};
 
 mod aws;
 mod aws_config;
@@ -20,11 +21,13 @@ mod ini;
 mod kubeconfig;
 mod kubernetes;
 mod looks;
+mod network;
 mod proxy;
 mod subject;
 mod surroundings;
 mod token;
 mod watch;
+mod x509;
 
 use aws_config::{AwsConfig, Selected};
 use http::{Clock, Http};
@@ -36,9 +39,6 @@ pub use watch::{NoProgress, Outcome, Progress};
 
 /// How long a run may take unless asked otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Programs that make tokens or requests.
-const EXECUTABLES: [&str; 3] = ["aws", "aws-iam-authenticator", "kubectl"];
 
 /// What is asked of a run.
 #[derive(Debug, Clone)]
@@ -127,22 +127,32 @@ async fn look_at_everything(request: &Request, surroundings: &Surroundings, watc
         region: region.clone(),
         results: Results::default(),
     };
-    let aws = looks.aws_side();
-    let (exec, exec_caller, aws, kubernetes) =
-        tokio::join!(looks.exec_run(), looks.exec_caller(), aws, looks.kubernetes());
+    // The plugin takes longest, so it starts first.
+    let (exec, exec_caller, aws, kubernetes, network, executables, lines, principal) = tokio::join!(
+        looks.exec_run(),
+        looks.exec_caller(),
+        looks.aws_side(),
+        looks.kubernetes(),
+        looks.network(),
+        looks.executables(),
+        looks.authenticator_lines(),
+        looks.asked_principal(),
+    );
     Evidence {
         schema: EvidenceSchema::V1,
         collected_at: Some(collected_at),
         tool: Some(Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }),
-        target: Target { cluster: cluster_name, region, ..scrubbed(&request.target) },
-        environment: environment(surroundings, &clock),
+        target: Target { cluster: cluster_name, region, principal, ..scrubbed(&request.target) },
+        environment: environment(surroundings, executables, &clock),
         aws,
         kubeconfig: kubeconfig.observed.clone(),
         exec,
         static_token: looks.static_token(),
         exec_caller: exec_caller.clone(),
+        network,
         kubernetes,
-        ..Evidence::default()
+        logs: Logs { authenticator: lines },
+        calls: Vec::new(),
     }
 }
 
@@ -159,12 +169,15 @@ fn region(surroundings: &Surroundings, config: &AwsConfig, selected: &Selected) 
     variable.or_else(of_profile).map(str::to_owned)
 }
 
-fn environment(surroundings: &Surroundings, clock: &Clock) -> Environment {
-    let executables = EXECUTABLES.iter().map(|name| ((*name).to_owned(), surroundings.find_executable(name)));
+fn environment(
+    surroundings: &Surroundings,
+    executables: BTreeMap<String, Observed<Executable>>,
+    clock: &Clock,
+) -> Environment {
     Environment {
         os: Some(std::env::consts::OS.to_owned()),
         variables: Some(surroundings.shown_variables()),
-        executables: executables.collect(),
+        executables,
         clock_offset_seconds: clock
             .offset()
             .map_or_else(|| Observed::not_tried("no server said what time it is"), Observed::Found),

@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use eks_doctor::collect::{NoProgress, Request, Surroundings, collect_blocking};
-use eks_doctor::evidence::{Action, CredentialProvider, Evidence, Failure, Observed, Target};
+use eks_doctor::evidence::{Action, CredentialProvider, Evidence, Failure, IamPrincipal, Observed, Target, Via};
 use serde_json::json;
 use server::{Fault, Reply};
 use world::{Lab, Moods, base};
@@ -57,6 +57,7 @@ fn everything_there_is_to_see_is_seen() {
     assert_eq!(aws.caller, played.aws.caller);
     assert_eq!(evidence.exec_caller, played.aws.caller);
     assert_eq!(aws.access_entries, played.aws.access_entries);
+    assert_eq!(aws.principal, played.aws.principal);
     assert_eq!(found(&aws.cluster).other["futureField"], json!({ "kept": true }));
     assert_eq!(found(&aws.cluster).created_at, found(&played.aws.cluster).created_at);
     assert_eq!(found(&aws.credentials).provider, CredentialProvider::Environment);
@@ -182,20 +183,162 @@ fn an_unmapped_principal_is_denied_by_the_server_and_still_seen_by_aws() {
         ..Failure::default()
     };
     played.kubernetes.whoami = Observed::Denied(refused);
+    if let Observed::Found(cluster) = &mut played.aws.cluster {
+        cluster.created_at = Some(jiff::Timestamp::now().round(jiff::Unit::Second).unwrap());
+    }
     let lab = Lab::playing(played);
     let evidence = collect(&request(), &lab.surroundings());
     assert!(matches!(&evidence.kubernetes.whoami, Observed::Denied(failure) if failure.status == Some(401)));
     assert!(matches!(&evidence.kubernetes.native_whoami, Observed::Denied(_)));
     assert!(matches!(&evidence.kubernetes.roles, Observed::Denied(_)));
     assert_eq!(evidence.aws.access_entries, lab.evidence.aws.access_entries);
+    assert_eq!(found(&evidence.aws.create_cluster_event).principal_arn, "arn:aws:iam::111122223333:role/ci");
+}
+
+#[test]
+fn the_way_through_a_proxy_is_seen() {
+    let lab = Lab::playing(base());
+    let network = collect(&request(), &lab.surroundings()).network;
+    let proxy = found(&network.proxy);
+    assert_eq!(proxy.from, "HTTPS_PROXY");
+    assert!(proxy.url.starts_with("http://127.0.0.1:"), "{}", proxy.url);
+    assert_eq!(network.dns, Observed::not_tried("the proxy looks the name up"));
+    assert_eq!(found(&network.tcp).via, Some(Via::Proxy));
+    let tls = found(&network.tls);
+    assert_eq!((tls.verified, tls.issuer.as_deref(), tls.sha256.len()), (true, Some("CN=lab"), 1));
+}
+
+#[test]
+fn a_certificate_that_the_kubeconfig_does_not_trust_is_looked_at() {
+    let lab = Lab::playing(base());
+    let other = server::Certificates::new(&["other.example"]);
+    lab.write_kubeconfig_with_ca(&lab.direct(), &other.ca_pem, &json!({}));
+    let evidence = collect(&request(), &lab.surroundings());
+    assert_eq!(evidence.network.dns, Observed::Found(vec!["127.0.0.1".to_owned()]));
+    assert_eq!(found(&evidence.network.tcp).via, Some(Via::Direct));
+    assert!(matches!(evidence.network.proxy, Observed::Absent(_)));
+    let tls = found(&evidence.network.tls);
+    assert_eq!((tls.verified, tls.error.as_deref()), (false, Some("UnknownIssuer")));
+    assert_eq!((tls.verified_by_cluster, tls.verified_by_system), (Some(true), Some(false)));
+    assert_eq!(code(&evidence.kubernetes.whoami), "UnknownIssuer");
+    // The cluster's own endpoint and CA lead there all the same.
+    assert!(evidence.kubernetes.native_whoami.found().is_some());
+}
+
+#[test]
+fn a_server_that_is_not_there_refuses_or_has_no_name() {
+    let lab = Lab::playing(base());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    lab.write_kubeconfig(&format!("https://127.0.0.1:{port}"), &json!({}));
+    let evidence = collect(&request(), &lab.surroundings());
+    assert_eq!(code(&evidence.network.tcp), "ECONNREFUSED");
+    assert_eq!(code(&evidence.kubernetes.whoami), "ECONNREFUSED");
+    lab.write_kubeconfig("https://no-such-cluster.invalid", &json!({}));
+    let mut surroundings = lab.surroundings();
+    surroundings.variables.insert("NO_PROXY".into(), ".invalid".into());
+    let evidence = collect(&request(), &surroundings);
+    assert!(["NXDOMAIN", "EAI_AGAIN"].contains(&code(&evidence.network.dns)), "{:?}", evidence.network.dns);
+    assert!(["NXDOMAIN", "EAI_AGAIN"].contains(&code(&evidence.kubernetes.whoami)), "{:?}", evidence.kubernetes.whoami);
+    assert_eq!(evidence.network.tcp, Observed::not_tried("the name does not resolve"));
+}
+
+#[test]
+fn somebody_else_is_looked_at_on_request() {
+    let mut played = base();
+    played.aws.principal = Observed::Found(IamPrincipal {
+        arn: "arn:aws:iam::111122223333:user/eve".into(),
+        unique_id: Some("AIDAEXAMPLE".into()),
+        create_date: "2025-01-01T00:00:00Z".parse().ok(),
+    });
+    let lab = Lab::playing(played);
+    let asked = |principal: &str| {
+        let target = Target { principal: Some(principal.to_owned()), ..Target::default() };
+        collect(&Request { target, ..Request::default() }, &lab.surroundings())
+    };
+    for name in ["eve", "arn:aws:iam::111122223333:user/eve"] {
+        let evidence = asked(name);
+        assert_eq!(evidence.target.principal.as_deref(), Some("arn:aws:iam::111122223333:user/eve"));
+        assert_eq!(evidence.aws.principal, lab.evidence.aws.principal);
+        let described: Vec<_> =
+            found(&evidence.aws.access_entries).iter().map(|entry| !entry.details.is_unmentioned()).collect();
+        assert_eq!(described, [false, false, true]);
+    }
+    let nobody = asked("nobody");
+    assert_eq!(nobody.target.principal.as_deref(), Some("nobody"));
+    assert!(matches!(nobody.aws.principal, Observed::Absent(_)));
+    let foreign = asked("arn:aws:iam::444455556666:role/Dev");
+    assert!(matches!(foreign.aws.principal, Observed::NotTried(Some(_))));
+}
+
+#[test]
+fn logs_are_read_on_request_and_where_they_are_written() {
+    let mut played = base();
+    played.logs.authenticator = Observed::Found(vec!["level=warning msg=\"access denied\" arn=\"x\"".into()]);
+    let request = Request { logs: true, ..Request::default() };
+    let off = Lab::playing(played.clone());
+    let evidence = collect(&request, &off.surroundings());
+    assert_eq!(evidence.logs.authenticator, Observed::not_tried("authenticator logging is off"));
+    if let Observed::Found(cluster) = &mut played.aws.cluster {
+        cluster.other["logging"]["clusterLogging"][0]["enabled"] = true.into();
+    }
+    let on = Lab::playing(played);
+    assert_eq!(collect(&request, &on.surroundings()).logs.authenticator, on.evidence.logs.authenticator);
+    assert!(collect(&Request::default(), &on.surroundings()).logs.authenticator.is_unmentioned());
+}
+
+#[test]
+fn a_pod_uses_its_service_account() {
+    let lab = Lab::playing(base());
+    std::fs::remove_dir_all(lab.folder.path().join(".kube")).unwrap();
+    let mut surroundings = lab.surroundings();
+    let account = lab.folder.path().join("account");
+    std::fs::create_dir(&account).unwrap();
+    std::fs::write(account.join("ca.crt"), &lab.certificates.ca_pem).unwrap();
+    std::fs::write(account.join("token"), "e30.eyJpc3MiOiJsYWIiLCJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6YTpiIn0.c2ln\n")
+        .unwrap();
+    surroundings.service_account = account;
+    let direct = lab.direct();
+    let (host, port) = direct.trim_start_matches("https://").split_once(':').unwrap();
+    surroundings.variables.insert("KUBERNETES_SERVICE_HOST".into(), host.into());
+    surroundings.variables.insert("KUBERNETES_SERVICE_PORT".into(), port.into());
+    let evidence = collect(&Request::default(), &surroundings);
+    assert_eq!(found(&evidence.static_token).subject.as_deref(), Some("system:serviceaccount:a:b"));
+    // The lab knows EKS tokens only.
+    assert!(matches!(&evidence.kubernetes.whoami, Observed::Denied(failure) if failure.status == Some(401)));
+}
+
+#[test]
+fn odd_surroundings_are_no_obstacle() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let lab = Lab::playing(base());
+    let mut surroundings = lab.surroundings();
+    surroundings.variables.insert("AWS_PROFILE_ODD".into(), std::ffi::OsString::from_vec(vec![b'a', 0xff]));
+    surroundings.variables.insert(std::ffi::OsString::from_vec(vec![0xfe]), "x".into());
+    let evidence = collect(&request(), &surroundings);
+    assert!(evidence.kubernetes.whoami.found().is_some());
+    assert_eq!(evidence.environment.variables.unwrap()["AWS_PROFILE_ODD"], "a\u{fffd}");
+    without(&mut surroundings, &["HOME", "PATH"]);
+    surroundings.home = None;
+    let evidence = collect(&request(), &surroundings);
+    assert!(evidence.aws.caller.found().is_some());
+    assert!(matches!(evidence.kubeconfig, Observed::Found(_)), "{:?}", evidence.kubeconfig);
+    assert_eq!(code(&evidence.exec), "ENOENT");
+    let kubeconfig = lab.folder.path().join(".kube/config");
+    std::fs::write(&kubeconfig, b"clusters:\n- \xff\n").unwrap();
+    let evidence = collect(&request(), &lab.surroundings());
+    assert!(evidence.kubeconfig.failure().unwrap().message.contains("line 2: not UTF-8"));
 }
 
 #[test]
 fn a_broken_plugin_is_told_from_an_unmapped_identity() {
     let lab = Lab::playing(base());
     lab.write_plugin("echo 'Unable to locate credentials' >&2; exit 253");
+    let kubectl = "#!/bin/sh\necho '{\"clientVersion\":{\"gitVersion\":\"v1.33.0\"}}'\n";
+    std::fs::copy(lab.folder.path().join("bin/aws"), lab.folder.path().join("bin/kubectl")).unwrap();
+    std::fs::write(lab.folder.path().join("bin/kubectl"), kubectl).unwrap();
     let evidence = collect(&request(), &lab.surroundings());
     assert_eq!(found(&evidence.exec).exit_code, Some(253));
+    assert_eq!(found(&evidence.environment.executables["kubectl"]).version.as_deref(), Some("v1.33.0"));
     assert!(matches!(evidence.kubernetes.whoami, Observed::NotTried(Some(_))));
     assert_eq!(evidence.kubernetes.native_whoami, lab.evidence.kubernetes.whoami);
     assert_eq!(evidence.kubernetes.aws_auth, lab.evidence.kubernetes.aws_auth);
@@ -276,8 +419,9 @@ fn a_machine_without_anything_says_exactly_that() {
 }
 
 /// Calls that do not need each other.
-const GROUPS: [&[&str]; 5] = [
+const GROUPS: [&[&str]; 6] = [
     &["sts:GetCallerIdentity"],
+    &["iam:GetRole"],
     &["execCaller", "eks:ListAccessEntries"],
     &["eks:DescribeCluster", "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
     &["POST /apis/authentication.k8s.io/v1/selfsubjectreviews", "GET /apis/rbac.authorization.k8s.io/v1/clusterroles"],
@@ -319,6 +463,7 @@ fn outcome<'e>(evidence: &'e Evidence, operation: &str) -> (bool, Option<&'e Fai
     match operation {
         "sts:GetCallerIdentity" => of(&evidence.aws.caller),
         "execCaller" => of(&evidence.exec_caller),
+        "iam:GetRole" => of(&evidence.aws.principal),
         "eks:DescribeCluster" => of(&evidence.aws.cluster),
         "eks:ListAccessEntries" => of(&evidence.aws.access_entries),
         "eks:DescribeAccessEntry" => entry().map(|entry| of(&entry.details)).unwrap(),

@@ -35,8 +35,10 @@ use crate::evidence::{AccessEntryDetails, AssociatedPolicy, CallerIdentity, Clus
 
 pub(crate) mod answer;
 mod assume;
+mod signed;
 
 pub(crate) use assume::RoleRequest;
+pub(crate) use signed::{EVENT_HISTORY, FILTER_LOG_EVENTS, GET_ROLE, GET_USER, LOOKUP_EVENTS};
 
 /// STS can be asked in any region; without one it is asked where `aws` asks by default.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -313,9 +315,14 @@ where
         if attempt >= RETRIES || !is_throttled(&failure) {
             return Err(failure);
         }
-        tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await;
+        pause(attempt).await;
     }
     Err(answer::unreadable(operation, "no attempt"))
+}
+
+/// Waits before the next attempt, twice as long each time.
+async fn pause(attempt: u32) {
+    tokio::time::sleep(PAUSE * 2_u32.saturating_pow(attempt)).await;
 }
 
 fn is_throttled(failure: &Failure) -> bool {

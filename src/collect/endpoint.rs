@@ -13,7 +13,7 @@ use super::failure::{failure, os_code};
 use super::http::certificates;
 use super::kubeconfig::{Cluster, User};
 use super::kubernetes::Endpoint;
-use super::proxy::{Proxies, proxy_url};
+use super::proxy::{Proxies, Proxy};
 use super::surroundings::Surroundings;
 use crate::evidence::{self, Failure};
 
@@ -35,8 +35,8 @@ pub(crate) fn of_kubeconfig(cluster: &Cluster, proxies: &Proxies) -> Result<Endp
     };
     let named = cluster.proxy_url.as_deref().filter(|url| !url.is_empty());
     let proxy = match named {
-        Some(url) => Some(proxy_url(url, "proxy-url").map_err(|error| failure(OPERATION, "InvalidProxy", error))?),
-        None => proxies.for_url(&server).map(|proxy| proxy.url.clone()),
+        Some(url) => Some(Proxy::new(url, "proxy-url").map_err(|error| failure(OPERATION, "InvalidProxy", error))?),
+        None => proxies.for_url(&server).cloned(),
     };
     Ok(Endpoint {
         server,
@@ -57,7 +57,7 @@ fn of_described(server: &str, cluster: &evidence::Cluster, proxies: &Proxies) ->
     let server = parse_server(server)?;
     let data = cluster.certificate_authority.as_ref().and_then(|authority| authority.data.as_deref());
     let ca = data.map(ca_of_base64).transpose().map_err(|error| invalid_ca(&error))?;
-    let proxy = proxies.for_url(&server).map(|proxy| proxy.url.clone());
+    let proxy = proxies.for_url(&server).cloned();
     Ok(Endpoint { server, ca, tls_server_name: None, insecure: false, proxy })
 }
 

@@ -3,7 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where programs are run")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ pub(crate) async fn run(
     let own = exec.env.iter().flatten().map(|variable| (variable.name.clone(), variable.value.clone()));
     let surroundings = surroundings.with(own.chain([("KUBERNETES_EXEC_INFO".to_owned(), info.to_string())]));
     let arguments = exec.args.as_deref().unwrap_or_default();
-    let output = match output(&operation, &path, &exec.command, arguments, &surroundings, limit).await {
+    let output = match output(&operation, path, &exec.command, arguments, &surroundings, limit).await {
         Ok(output) => output,
         Err(failure) => return Observed::Failed(failure),
     };
@@ -127,7 +127,7 @@ fn spec(exec: &Exec, cluster: Option<&Cluster>) -> Value {
 /// Runs a program to its end, or ends it with all its children when the time is over.
 pub(crate) async fn output(
     operation: &str,
-    path: &Path,
+    path: PathBuf,
     name: &str,
     arguments: &[String],
     surroundings: &Surroundings,

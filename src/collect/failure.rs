@@ -116,9 +116,11 @@ pub(crate) fn os_code(error: &io::Error) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// What rustls calls the fault: `UnknownIssuer`, `NotValidForName`, `Expired`, …
+/// What rustls calls the fault: `UnknownIssuer`, `NotValidForName`, `Expired`, … All clusters' authorities have the same
+/// name, so that a certificate of another one fails by its signature; that is an unknown issuer too.
 pub(crate) fn tls_code(error: &rustls::Error) -> String {
     let debug = match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature) => "UnknownIssuer".to_owned(),
         rustls::Error::InvalidCertificate(certificate) => format!("{certificate:?}"),
         other => format!("{other:?}"),
     };

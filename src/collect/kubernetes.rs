@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::exec::Issued;
 use super::failure::{failure, of_error};
 use super::http::{Clock, address};
+use super::proxy::Proxy;
 use super::watch::{map, unanswered};
 use crate::evidence::redact;
 use crate::evidence::{AccessReview, Action, ConfigMap, Failure, Observed, ServerVersion, UserInfo};
@@ -53,7 +54,7 @@ pub(crate) struct Endpoint {
     pub(crate) ca: Option<Vec<CertificateDer<'static>>>,
     pub(crate) tls_server_name: Option<String>,
     pub(crate) insecure: bool,
-    pub(crate) proxy: Option<Uri>,
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// A client for one API server with one credential.
@@ -77,7 +78,7 @@ impl Api {
         config.root_cert = endpoint.ca.as_ref().map(|ca| ca.iter().map(|certificate| certificate.to_vec()).collect());
         config.tls_server_name = endpoint.tls_server_name.clone();
         config.accept_invalid_certs = endpoint.insecure;
-        config.proxy_url = endpoint.proxy.clone();
+        config.proxy_url = endpoint.proxy.as_ref().map(|proxy| proxy.url.clone());
         config.default_retry = false;
         config.auth_info = auth_info(credential)?;
         let client = Client::try_from(config).map_err(|error| of_error("https:configure", &error))?;

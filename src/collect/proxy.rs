@@ -36,6 +36,19 @@ enum Exception {
 }
 
 impl Proxy {
+    /// A proxy by its URL; a bare `HOST:PORT` is meant as HTTP.
+    pub(crate) fn new(text: &str, from: &str) -> Result<Self, String> {
+        let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        // The text may hold a password, so the message does not repeat it.
+        let url: Uri = full.parse().map_err(|error| format!("{from} is not a URL: {error}"))?;
+        match (url.scheme_str(), url.host()) {
+            (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(Self { url, from: from.to_owned() }),
+            (scheme, _) => {
+                Err(format!("{from}: proxies of the kind {:?} are not supported", scheme.unwrap_or_default()))
+            }
+        }
+    }
+
     /// The header for a proxy that wants a user and a password, which its URL holds with percent escapes.
     pub(crate) fn authorization(&self) -> Option<HeaderValue> {
         let (user_info, _) = self.url.authority()?.as_str().rsplit_once('@')?;
@@ -43,6 +56,13 @@ impl Proxy {
         let mut header = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(decoded))).ok()?;
         header.set_sensitive(true);
         Some(header)
+    }
+
+    /// The URL without user and password.
+    pub(crate) fn shown(&self) -> String {
+        let place = self.url.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+        format!("{}://{place}", self.url.scheme_str().unwrap_or("http"))
     }
 }
 
@@ -58,7 +78,7 @@ impl Proxies {
             names.into_iter().find_map(|name| Some((name.to_owned(), surroundings.variable(name)?.to_owned())))
         };
         let https = match set(["HTTPS_PROXY", "https_proxy"]) {
-            Some((from, text)) => Some(Proxy { url: proxy_url(&text, &from)?, from }),
+            Some((from, text)) => Some(Proxy::new(&text, &from)?),
             None => None,
         };
         let exceptions = set(["NO_PROXY", "no_proxy"]).map(|(_, list)| list).unwrap_or_default();
@@ -84,17 +104,6 @@ impl Proxies {
                 (below || (*itself && host == domain)) && at.is_none_or(|at| at == port)
             }
         })
-    }
-}
-
-/// A proxy's URL; a bare `HOST:PORT` is meant as HTTP.
-pub(crate) fn proxy_url(text: &str, from: &str) -> Result<Uri, String> {
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    // The text may hold a password, so the message does not repeat it.
-    let url: Uri = full.parse().map_err(|error| format!("{from} is not a URL: {error}"))?;
-    match (url.scheme_str(), url.host()) {
-        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(url),
-        (scheme, _) => Err(format!("{from}: proxies of the kind {:?} are not supported", scheme.unwrap_or_default())),
     }
 }
 

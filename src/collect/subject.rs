@@ -35,6 +35,31 @@ impl<'a> Principal<'a> {
         }
     }
 
+    /// A role by its bare name, in an account that it is then looked for in.
+    pub(crate) fn role_named(name: &'a str) -> Self {
+        Self { account: "", kind: "role", name }
+    }
+
+    /// A user by its bare name.
+    pub(crate) fn user_named(name: &'a str) -> Self {
+        Self { account: "", kind: "user", name }
+    }
+
+    /// The name, if it is a role.
+    pub(crate) fn role(&self) -> Option<&'a str> {
+        (self.kind == "role").then_some(self.name)
+    }
+
+    /// The name.
+    pub(crate) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The account.
+    pub(crate) fn account(&self) -> &'a str {
+        self.account
+    }
+
     /// How far another principal is from being this one; nothing if they have nothing to do with each other.
     fn distance(&self, other: &Self) -> Option<usize> {
         if self == other {

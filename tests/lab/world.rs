@@ -37,7 +37,7 @@ pub(crate) struct Lab {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) evidence: Evidence,
     seen: Arc<Mutex<Vec<String>>>,
-    _server: Server,
+    server: Server,
     proxy: Server,
 }
 
@@ -87,7 +87,7 @@ impl Lab {
             }),
         );
         let proxy = server::connect_proxy(server.address, |_| {});
-        let lab = Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, _server: server, proxy };
+        let lab = Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, server, proxy };
         lab.furnish(&endpoint);
         lab
     }
@@ -110,6 +110,11 @@ impl Lab {
 
     /// Writes the kubeconfig; `exec` changes its exec entry.
     pub(crate) fn write_kubeconfig(&self, server: &str, exec: &Value) {
+        self.write_kubeconfig_with_ca(server, &self.certificates.ca_pem, exec);
+    }
+
+    /// The same, trusting another certificate authority.
+    pub(crate) fn write_kubeconfig_with_ca(&self, server: &str, ca_pem: &str, exec: &Value) {
         let arn = format!("arn:aws:eks:{REGION}:111122223333:cluster/prod");
         let mut entry = json!({
             "apiVersion": "client.authentication.k8s.io/v1beta1", "command": "aws",
@@ -118,7 +123,7 @@ impl Lab {
         entry.as_object_mut().unwrap().extend(exec.as_object().unwrap().clone());
         let document = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "prod",
-            "clusters": [{ "name": arn, "cluster": { "server": server, "certificate-authority-data": STANDARD.encode(&self.certificates.ca_pem) } }],
+            "clusters": [{ "name": arn, "cluster": { "server": server, "certificate-authority-data": STANDARD.encode(ca_pem) } }],
             "contexts": [{ "name": "prod", "context": { "cluster": arn, "user": "ada" } }],
             "users": [{ "name": "ada", "user": { "exec": entry } }]
         });
@@ -155,6 +160,11 @@ impl Lab {
             service_account: folder.join("nowhere"),
             interactive: false,
         }
+    }
+
+    /// The API server as it stands, without a proxy before it.
+    pub(crate) fn direct(&self) -> String {
+        format!("https://{}", self.server.address)
     }
 
     /// `METHOD OPERATION` of every request so far.
@@ -194,6 +204,9 @@ impl World {
         match request.host().split('.').next().unwrap_or_default() {
             "sts" => self.sts(request),
             "eks" => self.eks(request),
+            "iam" => self.iam(request),
+            "cloudtrail" => ("cloudtrail:LookupEvents".to_owned(), self.events()),
+            "logs" => ("logs:FilterLogEvents".to_owned(), self.lines()),
             _ => self.kubernetes(request),
         }
     }
@@ -286,6 +299,57 @@ impl World {
             value["certificateAuthority"]["data"] = self.ca.clone().into();
         }
         json!({ "cluster": value })
+    }
+
+    fn iam(&self, request: &Request) -> (String, Reply) {
+        let action = request.parameter("Action").unwrap_or_default();
+        let name = request.parameter("RoleName").or(request.parameter("UserName")).unwrap_or_default();
+        let kind = action.trim_start_matches("Get").to_lowercase();
+        let known = self.evidence.aws.principal.found().filter(|principal| {
+            principal.arn.contains(&format!(":{kind}/")) && principal.arn.ends_with(&format!("/{name}"))
+        });
+        let reply = match (known, self.evidence.aws.principal.failure()) {
+            (Some(principal), _) => Reply::text(
+                200,
+                "text/xml",
+                &format!(
+                    "<R><Role><Path>/</Path><Arn>{}</Arn><RoleId>{id}</RoleId><UserId>{id}</UserId><CreateDate>{}</CreateDate></Role></R>",
+                    principal.arn,
+                    principal.create_date.unwrap(),
+                    id = principal.unique_id.as_deref().unwrap_or_default(),
+                ),
+            ),
+            (None, Some(failure)) => sts_error(failure),
+            (None, None) => {
+                sts_error(&Failure { status: Some(404), code: Some("NoSuchEntity".into()), ..Failure::default() })
+            }
+        };
+        (format!("iam:{action}"), reply)
+    }
+
+    fn events(&self) -> Reply {
+        let event = |name: &str, principal: &str| {
+            let record = json!({
+                "eventTime": "2026-01-01T00:00:00Z",
+                "requestParameters": { "name": name },
+                "userIdentity": { "sessionContext": { "sessionIssuer": { "arn": principal } } }
+            });
+            json!({ "EventName": "CreateCluster", "CloudTrailEvent": record.to_string() })
+        };
+        let mut events = vec![event("other", "arn:aws:iam::111122223333:role/other")];
+        events.extend(
+            self.evidence.aws.create_cluster_event.found().map(|creation| event("prod", &creation.principal_arn)),
+        );
+        match self.evidence.aws.create_cluster_event.failure() {
+            Some(failure) => eks_error(failure),
+            None => Reply::json(200, &json!({ "Events": events })),
+        }
+    }
+
+    fn lines(&self) -> Reply {
+        let lines = self.evidence.logs.authenticator.found().into_iter().flatten();
+        let events: Vec<_> = lines.map(|line| json!({ "timestamp": 0, "message": line })).collect();
+        Reply::json(200, &json!({ "events": events }))
     }
 
     fn kubernetes(&self, request: &Request) -> (String, Reply) {

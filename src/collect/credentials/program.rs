@@ -38,7 +38,7 @@ impl Chain<'_> {
             Observed::Found(executable) => executable.path.into(),
             _ => return Err(failure(operation, "ENOENT", format!("executable {program} not found"))),
         };
-        let output = exec::output(operation, &path, program, arguments, self.surroundings, LIMIT).await?;
+        let output = exec::output(operation, path, program, arguments, self.surroundings, LIMIT).await?;
         read(operation, &output)
     }
 }
