@@ -8,6 +8,7 @@ use crate::{
     facts::{
         Facts,
         authorization::is_allowed,
+        credentials::CredentialProblem,
         exec::ExecOutcome,
         kubeconfig::KubeconfigState,
         mapping::MappingSource,
@@ -206,7 +207,11 @@ fn credentials_accepted(facts: &Facts) -> Judgement {
         None => unknown(&credentials.problem),
         Some(Some(problem)) => {
             let message = text(&credentials.problem_message);
-            Judgement::Fail(message.map_or_else(|| format!("no credentials ({problem})"), str::to_owned))
+            Judgement::Fail(match (problem, message) {
+                (CredentialProblem::None, _) => "there are none".to_owned(),
+                (_, Some(message)) => message.to_owned(),
+                (problem, None) => problem.to_string(),
+            })
         }
         Some(None) => {
             let caller = text(&credentials.caller).unwrap_or("the caller");

@@ -189,7 +189,7 @@ impl Writer<'_> {
         let mut cited = rule.when.cited(scope);
         cited.extend(rule.unless.cited(scope));
         let offered = rule.fixes.iter().filter(|fix| {
-            fix.when.all(scope) == Outcome::Yes && fix.unless.none(scope) == Outcome::Yes
+            fix.when.all(scope) == Outcome::Yes && !matches!(fix.unless.none(scope), Outcome::No(_))
         });
         Finding {
             rank,
@@ -227,7 +227,7 @@ impl Writer<'_> {
             actor: fix.actor,
             requires: fix.requires.clone(),
             changes: fix.changes,
-            reversible: fix.changes == rule::Changes::Nothing || !undo.is_empty(),
+            reversible: matches!(fix.changes, rule::Changes::Nothing | rule::Changes::Shell) || !undo.is_empty(),
             warning,
             fill_in: rule::placeholders(steps.iter().map(|step| step.run.as_str())),
             steps,

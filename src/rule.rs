@@ -156,7 +156,7 @@ pub struct Fix {
     pub actor: Actor,
     /// Offered only if all hold for certain.
     pub when: Conditions,
-    /// Offered only if none may hold.
+    /// Not offered if one holds for certain.
     pub unless: Conditions,
     /// What the actor needs.
     pub requires: Vec<String>,

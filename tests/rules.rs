@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use eks_doctor::{
-    rule::Library,
+    rule::{Changes, Library},
     scenario::{self, Expect},
 };
 
@@ -41,7 +41,7 @@ fn every_fix_says_how_to_verify_and_how_to_take_it_back() {
         assert!(rule.recognise.is_some(), "{}: not said how to recognise it by hand", rule.id);
         assert!(!rule.docs.is_empty(), "{}: no link", rule.id);
         for fix in &rule.fixes {
-            let changes = fix.changes != eks_doctor::rule::Changes::Nothing;
+            let changes = !matches!(fix.changes, Changes::Nothing | Changes::Shell);
             let what = format!("{}, \"{}\"", rule.id, fix.title.source());
             assert!(!fix.verify.is_empty(), "{what}: not said how to verify it");
             assert!(!changes || !fix.undo.is_empty() || fix.warning.is_some(), "{what}: cannot be undone, without a warning");
