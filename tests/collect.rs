@@ -13,11 +13,15 @@ mod server;
 #[path = "lab/world.rs"]
 mod world;
 
+use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use eks_doctor::collect::permissions::PERMISSIONS;
 use eks_doctor::collect::{NoProgress, Request, Surroundings, collect_blocking};
-use eks_doctor::evidence::{Action, CredentialProvider, Evidence, Failure, IamPrincipal, Observed, Target, Via};
+use eks_doctor::evidence::{
+    AccessReview, Action, CredentialProvider, Evidence, Failure, IamPrincipal, ObjectName, Observed, Target, Via,
+};
 use serde_json::json;
 use server::{Fault, Reply};
 use world::{Lab, Moods, base};
@@ -171,6 +175,73 @@ fn denied_is_denied_and_the_rest_stays_intact() {
     assert!(matches!(evidence.kubernetes.aws_auth, Observed::Absent(_)));
     assert_eq!(evidence.kubernetes.role_bindings, Observed::Found(vec![]));
     assert!(evidence.aws.cluster.found().is_some());
+}
+
+#[test]
+fn a_refused_action_is_tried_and_a_missing_config_map_is_looked_for() {
+    let mut played = base();
+    let forbidden = Failure {
+        status: Some(403),
+        code: Some("Forbidden".into()),
+        message: "pods is forbidden: User \"ada\" cannot list resource \"pods\"".into(),
+        ..Failure::default()
+    };
+    let elsewhere = ObjectName { namespace: "default".into(), name: "aws-auth".into() };
+    let unrelated = ObjectName { namespace: "kube-system".into(), name: "coredns".into() };
+    played.kubernetes.access_review = Observed::Found(AccessReview::default());
+    played.kubernetes.action_attempt = Observed::Denied(forbidden.clone());
+    played.kubernetes.aws_auth = Observed::absent();
+    played.kubernetes.misplaced_aws_auth = Observed::Found(vec![elsewhere.clone(), unrelated]);
+    let evidence = collect(&request(), &Lab::playing(played).surroundings());
+    let Observed::Denied(attempt) = &evidence.kubernetes.action_attempt else {
+        panic!("{:?}", evidence.kubernetes.action_attempt)
+    };
+    assert_eq!(attempt.message, forbidden.message);
+    assert_eq!(evidence.kubernetes.misplaced_aws_auth, Observed::Found(vec![elsewhere]));
+}
+
+/// Every call of these runs as observation and operation, but for those that are no requests.
+fn calls_of(runs: &[Evidence]) -> BTreeSet<(String, String)> {
+    let calls = runs.iter().flat_map(|evidence| &evidence.calls);
+    let requests = calls.filter(|call| {
+        !call.observation.starts_with("network.")
+            && call.operation != "credentials"
+            && !call.operation.starts_with("exec ")
+    });
+    // The action itself needs what it needs.
+    let requests = requests.filter(|call| call.observation != "kubernetes.actionAttempt");
+    requests.map(|call| (call.observation.clone(), call.operation.clone())).collect()
+}
+
+#[test]
+fn the_table_of_permissions_is_the_list_of_the_calls() {
+    let normal = collect(&request(), &Lab::playing(base()).surroundings());
+    let mut locked_out = base();
+    locked_out.kubernetes.whoami = Observed::Denied(Failure { status: Some(401), ..Failure::default() });
+    if let Observed::Found(cluster) = &mut locked_out.aws.cluster {
+        cluster.created_at = None;
+        cluster.other["logging"]["clusterLogging"][0]["enabled"] = true.into();
+    }
+    let locked_out = collect(&Request { logs: true, ..request() }, &Lab::playing(locked_out).surroundings());
+    let mut missing = base();
+    missing.aws.cluster = Observed::absent();
+    missing.kubernetes.aws_auth = Observed::absent();
+    let target = Target { principal: Some("nobody".into()), ..Target::default() };
+    let lab = Lab::playing(missing);
+    lab.write_kubeconfig(&lab.direct(), &json!({}));
+    let missing = collect(&Request { target, ..Request::default() }, &lab.surroundings());
+    let made = calls_of(&[normal, locked_out, missing]);
+    let known = PERMISSIONS.iter().map(|known| (known.observation.to_owned(), known.operation.to_owned())).collect();
+    assert_eq!(
+        made.difference(&known).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "calls without a permission"
+    );
+    assert_eq!(
+        known.difference(&made).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "permissions without a call"
+    );
 }
 
 #[test]
