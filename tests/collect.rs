@@ -573,6 +573,58 @@ fn whatever_a_call_does_there_is_evidence_in_time_and_the_rest_is_intact() {
     }
 }
 
+/// The lab's surroundings with the programs of this machine, if it has them.
+fn with_real_programs(lab: &Lab, programs: &[&str]) -> Option<Surroundings> {
+    let mut surroundings = lab.surroundings();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if let Some(missing) = programs.iter().find(|program| !installed(program)) {
+        println!("skipped: {missing} is not installed");
+        return None;
+    }
+    surroundings.variables.insert("PATH".into(), path);
+    Some(surroundings)
+}
+
+#[test]
+fn the_real_aws_makes_a_token_that_is_understood() {
+    let lab = Lab::playing(base());
+    let Some(surroundings) = with_real_programs(&lab, &["aws"]) else { return };
+    let evidence = collect(&Request { timeout: Duration::from_secs(30), ..request() }, &surroundings);
+    let run = found(&evidence.exec);
+    assert_eq!((run.exit_code, run.decode_error.as_deref()), (Some(0), None), "{}", run.stderr);
+    let token = run.token.as_ref().unwrap();
+    assert_eq!(token.host.as_deref(), Some("sts.eu-west-1.amazonaws.com"));
+    assert_eq!(token.access_key_id.as_deref(), Some("ASIAXXXXXXXXXXXXELL1"));
+    assert_eq!(evidence.exec_caller, lab.evidence.aws.caller);
+    assert_eq!(evidence.kubernetes.whoami, lab.evidence.kubernetes.whoami);
+}
+
+#[test]
+fn the_real_kubectl_is_refused_where_the_evidence_says_so() {
+    let mut played = base();
+    played.kubernetes.whoami = Observed::Denied(Failure {
+        status: Some(401),
+        code: Some("Unauthorized".into()),
+        message: "Unauthorized".into(),
+        ..Failure::default()
+    });
+    let lab = Lab::playing(played);
+    let Some(surroundings) = with_real_programs(&lab, &["kubectl"]) else { return };
+    let plugin = lab.folder.path().join("bin");
+    let path = surroundings.variables[std::ffi::OsStr::new("PATH")].clone();
+    let path = std::env::join_paths(std::iter::once(plugin).chain(std::env::split_paths(&path))).unwrap();
+    let kubectl = Command::new("kubectl")
+        .args(["get", "pods"])
+        .env_clear()
+        .envs(&surroundings.variables)
+        .env("PATH", path)
+        .output();
+    let said = String::from_utf8_lossy(&kubectl.unwrap().stderr).into_owned();
+    assert!(said.contains("You must be logged in to the server"), "{said}");
+    assert!(matches!(collect(&request(), &lab.surroundings()).kubernetes.whoami, Observed::Denied(_)));
+}
+
 /// moto's server, stopped when it is dropped.
 struct Moto(Child);
 
