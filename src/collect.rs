@@ -22,6 +22,7 @@ mod kubeconfig;
 mod kubernetes;
 mod looks;
 mod network;
+pub mod permissions;
 mod proxy;
 mod subject;
 mod surroundings;

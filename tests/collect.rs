@@ -13,11 +13,15 @@ mod server;
 #[path = "lab/world.rs"]
 mod world;
 
+use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use eks_doctor::collect::permissions::PERMISSIONS;
 use eks_doctor::collect::{NoProgress, Request, Surroundings, collect_blocking};
-use eks_doctor::evidence::{Action, CredentialProvider, Evidence, Failure, IamPrincipal, Observed, Target, Via};
+use eks_doctor::evidence::{
+    AccessReview, Action, CredentialProvider, Evidence, Failure, IamPrincipal, ObjectName, Observed, Target, Via,
+};
 use serde_json::json;
 use server::{Fault, Reply};
 use world::{Lab, Moods, base};
@@ -171,6 +175,73 @@ fn denied_is_denied_and_the_rest_stays_intact() {
     assert!(matches!(evidence.kubernetes.aws_auth, Observed::Absent(_)));
     assert_eq!(evidence.kubernetes.role_bindings, Observed::Found(vec![]));
     assert!(evidence.aws.cluster.found().is_some());
+}
+
+#[test]
+fn a_refused_action_is_tried_and_a_missing_config_map_is_looked_for() {
+    let mut played = base();
+    let forbidden = Failure {
+        status: Some(403),
+        code: Some("Forbidden".into()),
+        message: "pods is forbidden: User \"ada\" cannot list resource \"pods\"".into(),
+        ..Failure::default()
+    };
+    let elsewhere = ObjectName { namespace: "default".into(), name: "aws-auth".into() };
+    let unrelated = ObjectName { namespace: "kube-system".into(), name: "coredns".into() };
+    played.kubernetes.access_review = Observed::Found(AccessReview::default());
+    played.kubernetes.action_attempt = Observed::Denied(forbidden.clone());
+    played.kubernetes.aws_auth = Observed::absent();
+    played.kubernetes.misplaced_aws_auth = Observed::Found(vec![elsewhere.clone(), unrelated]);
+    let evidence = collect(&request(), &Lab::playing(played).surroundings());
+    let Observed::Denied(attempt) = &evidence.kubernetes.action_attempt else {
+        panic!("{:?}", evidence.kubernetes.action_attempt)
+    };
+    assert_eq!(attempt.message, forbidden.message);
+    assert_eq!(evidence.kubernetes.misplaced_aws_auth, Observed::Found(vec![elsewhere]));
+}
+
+/// Every call of these runs as observation and operation, but for those that are no requests.
+fn calls_of(runs: &[Evidence]) -> BTreeSet<(String, String)> {
+    let calls = runs.iter().flat_map(|evidence| &evidence.calls);
+    let requests = calls.filter(|call| {
+        !call.observation.starts_with("network.")
+            && call.operation != "credentials"
+            && !call.operation.starts_with("exec ")
+    });
+    // The action itself needs what it needs.
+    let requests = requests.filter(|call| call.observation != "kubernetes.actionAttempt");
+    requests.map(|call| (call.observation.clone(), call.operation.clone())).collect()
+}
+
+#[test]
+fn the_table_of_permissions_is_the_list_of_the_calls() {
+    let normal = collect(&request(), &Lab::playing(base()).surroundings());
+    let mut locked_out = base();
+    locked_out.kubernetes.whoami = Observed::Denied(Failure { status: Some(401), ..Failure::default() });
+    if let Observed::Found(cluster) = &mut locked_out.aws.cluster {
+        cluster.created_at = None;
+        cluster.other["logging"]["clusterLogging"][0]["enabled"] = true.into();
+    }
+    let locked_out = collect(&Request { logs: true, ..request() }, &Lab::playing(locked_out).surroundings());
+    let mut missing = base();
+    missing.aws.cluster = Observed::absent();
+    missing.kubernetes.aws_auth = Observed::absent();
+    let target = Target { principal: Some("nobody".into()), ..Target::default() };
+    let lab = Lab::playing(missing);
+    lab.write_kubeconfig(&lab.direct(), &json!({}));
+    let missing = collect(&Request { target, ..Request::default() }, &lab.surroundings());
+    let made = calls_of(&[normal, locked_out, missing]);
+    let known = PERMISSIONS.iter().map(|known| (known.observation.to_owned(), known.operation.to_owned())).collect();
+    assert_eq!(
+        made.difference(&known).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "calls without a permission"
+    );
+    assert_eq!(
+        known.difference(&made).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "permissions without a call"
+    );
 }
 
 #[test]
@@ -500,6 +571,58 @@ fn whatever_a_call_does_there_is_evidence_in_time_and_the_rest_is_intact() {
             }
         }
     }
+}
+
+/// The lab's surroundings with the programs of this machine, if it has them.
+fn with_real_programs(lab: &Lab, programs: &[&str]) -> Option<Surroundings> {
+    let mut surroundings = lab.surroundings();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = |program: &&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if let Some(missing) = programs.iter().find(|program| !installed(program)) {
+        println!("skipped: {missing} is not installed");
+        return None;
+    }
+    surroundings.variables.insert("PATH".into(), path);
+    Some(surroundings)
+}
+
+#[test]
+fn the_real_aws_makes_a_token_that_is_understood() {
+    let lab = Lab::playing(base());
+    let Some(surroundings) = with_real_programs(&lab, &["aws"]) else { return };
+    let evidence = collect(&Request { timeout: Duration::from_secs(30), ..request() }, &surroundings);
+    let run = found(&evidence.exec);
+    assert_eq!((run.exit_code, run.decode_error.as_deref()), (Some(0), None), "{}", run.stderr);
+    let token = run.token.as_ref().unwrap();
+    assert_eq!(token.host.as_deref(), Some("sts.eu-west-1.amazonaws.com"));
+    assert_eq!(token.access_key_id.as_deref(), Some("ASIAXXXXXXXXXXXXELL1"));
+    assert_eq!(evidence.exec_caller, lab.evidence.aws.caller);
+    assert_eq!(evidence.kubernetes.whoami, lab.evidence.kubernetes.whoami);
+}
+
+#[test]
+fn the_real_kubectl_is_refused_where_the_evidence_says_so() {
+    let mut played = base();
+    played.kubernetes.whoami = Observed::Denied(Failure {
+        status: Some(401),
+        code: Some("Unauthorized".into()),
+        message: "Unauthorized".into(),
+        ..Failure::default()
+    });
+    let lab = Lab::playing(played);
+    let Some(surroundings) = with_real_programs(&lab, &["kubectl"]) else { return };
+    let plugin = lab.folder.path().join("bin");
+    let path = surroundings.variables[std::ffi::OsStr::new("PATH")].clone();
+    let path = std::env::join_paths(std::iter::once(plugin).chain(std::env::split_paths(&path))).unwrap();
+    let kubectl = Command::new("kubectl")
+        .args(["get", "pods"])
+        .env_clear()
+        .envs(&surroundings.variables)
+        .env("PATH", path)
+        .output();
+    let said = String::from_utf8_lossy(&kubectl.unwrap().stderr).into_owned();
+    assert!(said.contains("You must be logged in to the server"), "{said}");
+    assert!(matches!(collect(&request(), &lab.surroundings()).kubernetes.whoami, Observed::Denied(_)));
 }
 
 /// moto's server, stopped when it is dropped.

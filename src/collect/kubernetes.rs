@@ -8,6 +8,7 @@ use kube::Client;
 use kube::client::Body;
 use kube::config::{AuthInfo, Config};
 use rustls::pki_types::CertificateDer;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -17,7 +18,9 @@ use super::http::{Clock, address};
 use super::proxy::Proxy;
 use super::watch::{map, unanswered};
 use crate::evidence::redact;
-use crate::evidence::{AccessReview, Action, ConfigMap, Failure, Observed, ServerVersion, UserInfo};
+use crate::evidence::{
+    AccessReview, Action, ActionAttempt, ConfigMap, Failure, ObjectName, Observed, ServerVersion, UserInfo,
+};
 
 /// `GET` of these is what the four lists of RBAC come from.
 pub(crate) const CLUSTER_ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
@@ -26,8 +29,12 @@ pub(crate) const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/roles";
 pub(crate) const ROLE_BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/rolebindings";
 pub(crate) const VERSION: &str = "/version";
 pub(crate) const AWS_AUTH: &str = "/api/v1/namespaces/kube-system/configmaps/aws-auth";
+pub(crate) const CONFIG_MAPS: &str = "/api/v1/configmaps";
 pub(crate) const SELF_SUBJECT_REVIEWS: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 pub(crate) const SELF_SUBJECT_ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+/// What the server is told when the objects of a list are wanted without their content.
+const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// The code of an answer that does not come from a Kubernetes API server.
 const NOT_KUBERNETES: &str = "NotKubernetes";
@@ -105,6 +112,33 @@ impl Api {
         self.read(AWS_AUTH, None).await
     }
 
+    /// ConfigMaps that are called as `aws-auth` is, or nearly so, by name and namespace only. Names must differ or
+    /// stand elsewhere to be listed.
+    pub(crate) async fn misplaced_aws_auth(&self) -> Observed<Vec<ObjectName>> {
+        let all: Observed<Vec<Named>> = self.list(CONFIG_MAPS).await;
+        map(all, |all| {
+            let names =
+                all.into_iter().map(|Named { metadata: Name { namespace, name } }| ObjectName { namespace, name });
+            let mut names: Vec<ObjectName> = names.filter(looks_misplaced).collect();
+            names.sort_unstable_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+            names
+        })
+    }
+
+    /// Does what was asked about, if that is a read; nothing of the answer but its status is kept.
+    pub(crate) async fn attempt(&self, target: &str) -> Observed<ActionAttempt> {
+        let path = target.split('?').next().unwrap_or_default();
+        let operation = format!("GET {path}");
+        match self.send(&operation, Request::get(target).body(Body::empty())).await {
+            Ok(_) => Observed::Found(ActionAttempt { status: 200 }),
+            // What the server calls healthy or its version need not be JSON.
+            Err(failure) if failure.status.is_some_and(|status| (200..300).contains(&status)) => {
+                Observed::Found(ActionAttempt { status: failure.status.unwrap_or(200) })
+            }
+            Err(failure) => unfound(path, failure),
+        }
+    }
+
     /// SelfSubjectReview: who the server takes the caller for.
     pub(crate) async fn whoami(&self) -> Observed<UserInfo> {
         let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
@@ -173,7 +207,9 @@ impl Api {
     async fn read<T: DeserializeOwned>(&self, path: &str, query: Option<&str>) -> Observed<T> {
         let operation = format!("GET {path}");
         let target = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
-        match self.send(&operation, Request::get(target).body(Body::empty())).await {
+        // ConfigMaps may hold anything, and are many: of those in a list only the names are asked for.
+        let accept = if path == CONFIG_MAPS { NAMES_ONLY } else { "application/json" };
+        match self.send(&operation, Request::get(target).header(header::ACCEPT, accept).body(Body::empty())).await {
             Ok(answer) => typed(&operation, answer),
             Err(failure) => unfound(path, failure),
         }
@@ -188,6 +224,56 @@ impl Api {
         let body = Limited::new(body, LARGEST_BODY).collect().await;
         let body = body.map_err(|error| of_error(operation, error.as_ref()))?.to_bytes();
         read(operation, &Answer { status: head.status.as_u16(), headers: head.headers, body })
+    }
+}
+
+/// An object of a list, by its name alone.
+#[derive(Deserialize)]
+struct Named {
+    metadata: Name,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    namespace: String,
+    name: String,
+}
+
+/// Whether a ConfigMap may have been meant to be `kube-system/aws-auth`.
+fn looks_misplaced(object: &ObjectName) -> bool {
+    const NAME: &str = "aws-auth";
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '_', '.'], "");
+    let alike = plain(&object.name) == plain(NAME) || strsim::levenshtein(&object.name, NAME) <= 2;
+    match object.namespace.as_str() {
+        "kube-system" => alike && object.name != NAME,
+        _ => object.name == NAME,
+    }
+}
+
+/// The path of a read that was asked about. Only the API groups that every cluster has are known here; a watch never
+/// ends and everything else changes something.
+pub(crate) fn path_of_read(action: &Action) -> Option<String> {
+    if let Some(path) = &action.path {
+        return (action.verb == "get" && path.starts_with('/') && !path.contains('*')).then(|| path.clone());
+    }
+    const GROUPS: [(&str, &str); 8] = [
+        ("", "api/v1"),
+        ("apps", "apis/apps/v1"),
+        ("batch", "apis/batch/v1"),
+        ("networking.k8s.io", "apis/networking.k8s.io/v1"),
+        ("rbac.authorization.k8s.io", "apis/rbac.authorization.k8s.io/v1"),
+        ("policy", "apis/policy/v1"),
+        ("storage.k8s.io", "apis/storage.k8s.io/v1"),
+        ("apiextensions.k8s.io", "apis/apiextensions.k8s.io/v1"),
+    ];
+    let (_, root) = GROUPS.iter().find(|(group, _)| *group == action.group)?;
+    let resource = action.resource.as_deref().filter(|resource| *resource != "*")?;
+    let namespace = action.namespace.as_deref().map(|namespace| format!("/namespaces/{}", escape(namespace)));
+    let base = format!("/{root}{}/{}", namespace.unwrap_or_default(), escape(resource));
+    match (action.verb.as_str(), action.name.as_deref(), action.subresource.as_deref()) {
+        ("list", None, None) => Some(format!("{base}?limit=1")),
+        ("get", Some(name), None) => Some(format!("{base}/{}", escape(name))),
+        _ => None,
     }
 }
 
@@ -322,6 +408,50 @@ mod tests {
             list["items"][0]["metadata"],
             json!({ "name": "a", "annotations": { "x": "password=<redacted>", "y": "plain" } })
         );
+    }
+
+    #[test]
+    fn look_alikes_of_aws_auth_are_recognised() {
+        let looks = |namespace: &str, name: &str| {
+            looks_misplaced(&ObjectName { namespace: namespace.into(), name: name.into() })
+        };
+        assert!(looks("default", "aws-auth") && looks("kube-system", "aws_auth") && looks("kube-system", "awsauth"));
+        assert!(looks("kube-system", "aws-auht") && !looks("kube-system", "aws-auth"));
+        assert!(!looks("default", "aws-auths") && !looks("kube-system", "aws-node"));
+    }
+
+    #[test]
+    fn only_simple_reads_have_a_path() {
+        let action = |verb: &str, group: &str, resource: &str, name: Option<&str>, namespace: Option<&str>| Action {
+            verb: verb.into(),
+            group: group.into(),
+            resource: Some(resource.into()),
+            name: name.map(str::to_owned),
+            namespace: namespace.map(str::to_owned),
+            ..Action::default()
+        };
+        let path = |action: Action| path_of_read(&action);
+        assert_eq!(
+            path(action("list", "", "pods", None, Some("dev"))).as_deref(),
+            Some("/api/v1/namespaces/dev/pods?limit=1")
+        );
+        assert_eq!(
+            path(action("list", "apps", "deployments", None, None)).as_deref(),
+            Some("/apis/apps/v1/deployments?limit=1")
+        );
+        assert_eq!(path(action("get", "", "nodes", Some("a/b"), None)).as_deref(), Some("/api/v1/nodes/a%2Fb"));
+        assert_eq!(
+            path(Action { verb: "get".into(), path: Some("/healthz".into()), ..Action::default() }).as_deref(),
+            Some("/healthz")
+        );
+        for action in [
+            action("delete", "", "pods", Some("a"), Some("dev")),
+            action("watch", "", "pods", None, None),
+            action("list", "x.example", "xs", None, None),
+            action("*", "", "*", None, None),
+        ] {
+            assert_eq!(path(action), None);
+        }
     }
 
     #[test]

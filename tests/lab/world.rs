@@ -381,6 +381,14 @@ impl World {
                 |review| json!({ "kind": "SelfSubjectAccessReview", "status": review }),
             ),
             "/api/v1/namespaces/kube-system/configmaps/aws-auth" => k8s_reply(&kubernetes.aws_auth, |map| json!(map)),
+            "/api/v1/configmaps" => k8s_reply(&kubernetes.misplaced_aws_auth, |names| {
+                let items: Vec<_> = names.iter().map(|name| json!({ "metadata": name })).collect();
+                list("PartialObjectMetadataList", items.into())
+            }),
+            path if path.ends_with("/pods") => match kubernetes.action_attempt.failure() {
+                Some(failure) => status_reply(failure),
+                None => Reply::json(200, &json!({ "kind": "PodList", "items": [] })),
+            },
             "/apis/rbac.authorization.k8s.io/v1/clusterroles" => {
                 k8s_reply(&kubernetes.cluster_roles, |items| list("ClusterRoleList", json!(items)))
             }

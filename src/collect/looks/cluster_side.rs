@@ -9,7 +9,10 @@ use crate::collect::exec::Issued;
 use crate::collect::kubernetes::{self, Api, Endpoint};
 use crate::collect::token;
 use crate::collect::watch::{Look, found};
-use crate::evidence::{AccessReview, ConfigMap, Kubernetes, Observed, RbacBinding, RbacRole, ServerVersion, UserInfo};
+use crate::evidence::{
+    AccessReview, ActionAttempt, ConfigMap, Kubernetes, ObjectName, Observed, RbacBinding, RbacRole, ServerVersion,
+    UserInfo,
+};
 
 impl Looks<'_> {
     /// Everything about the Kubernetes API.
@@ -22,26 +25,35 @@ impl Looks<'_> {
                 self.list::<RbacBinding>("kubernetes.roleBindings", kubernetes::ROLE_BINDINGS),
             )
         };
-        let (whoami, native_whoami, version, access_review, aws_auth, lists) = tokio::join!(
-            self.whoami(),
-            self.native_whoami(),
-            self.version(),
-            self.access_review(),
-            self.aws_auth(),
-            rbac
-        );
+        let action = async {
+            let review = self.access_review().await;
+            let attempt = self.action_attempt(&review).await;
+            (review, attempt)
+        };
+        let aws_auth = async {
+            let aws_auth = self.aws_auth().await;
+            let misplaced = match aws_auth {
+                Observed::Absent(_) => self.misplaced_aws_auth().await,
+                _ => Observed::default(),
+            };
+            (aws_auth, misplaced)
+        };
+        let (whoami, native_whoami, version, action, aws_auth, lists) =
+            tokio::join!(self.whoami(), self.native_whoami(), self.version(), action, aws_auth, rbac);
+        let ((access_review, action_attempt), (aws_auth, misplaced_aws_auth)) = (action, aws_auth);
         let (cluster_roles, cluster_role_bindings, roles, role_bindings) = lists;
         Kubernetes {
             version,
             whoami: whoami.clone(),
             native_whoami: native_whoami.clone(),
             access_review,
+            action_attempt,
             aws_auth,
+            misplaced_aws_auth,
             cluster_roles,
             cluster_role_bindings,
             roles,
             role_bindings,
-            ..Kubernetes::default()
         }
     }
 
@@ -171,6 +183,31 @@ impl Looks<'_> {
 
     async fn aws_auth(&self) -> Observed<ConfigMap> {
         self.read("kubernetes.awsAuth", kubernetes::AWS_AUTH, async |api| api.aws_auth().await).await
+    }
+
+    /// ConfigMaps that may have been meant to be aws-auth, where there is none.
+    async fn misplaced_aws_auth(&self) -> Observed<Vec<ObjectName>> {
+        let observation = "kubernetes.misplacedAwsAuth";
+        self.read(observation, kubernetes::CONFIG_MAPS, async |api| api.misplaced_aws_auth().await).await
+    }
+
+    /// The action itself, where the review says no and it is a read.
+    async fn action_attempt(&self, review: &Observed<AccessReview>) -> Observed<ActionAttempt> {
+        let Some(action) = &self.request.target.action else { return Observed::default() };
+        if review.found().is_none_or(|review| review.allowed) {
+            return Observed::default();
+        }
+        let Some(target) = kubernetes::path_of_read(action) else {
+            return Observed::not_tried("only simple reads are tried");
+        };
+        match found(self.kubectl_api().await.clone()) {
+            Ok(api) => {
+                let path = target.split('?').next().unwrap_or_default();
+                let look = self.look_at(&api, "kubernetes.actionAttempt", format!("GET {path}"));
+                self.watch.look(look, api.attempt(&target)).await
+            }
+            Err(why_not) => why_not,
+        }
     }
 
     async fn list<T: serde::de::DeserializeOwned>(&self, observation: &'static str, path: &str) -> Observed<Vec<T>> {
