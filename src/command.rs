@@ -73,6 +73,12 @@ fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(),
     }
 }
 
+/// What the operating system says, as a lowercase fragment without its number.
+fn system_words(error: &io::Error) -> String {
+    let words = error.to_string().to_lowercase();
+    words.split_once(" (os error").map_or(words.as_str(), |(words, _)| words).to_owned()
+}
+
 fn read(path: &Path) -> Result<(String, String), InputError> {
     let is_stdin = path == Path::new("-");
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
@@ -83,8 +89,7 @@ fn read(path: &Path) -> Result<(String, String), InputError> {
         fs::read(path)
     };
     let bytes = bytes.map_err(|error| {
-        let error = InputError::new(&name, error.to_string().to_lowercase());
-        error.help("give the path of a file that you may read")
+        InputError::new(&name, system_words(&error)).help("give the path of a file that you may read")
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
@@ -104,7 +109,7 @@ fn library(dir: Option<&PathBuf>) -> Result<Library, Error> {
 /// The rule files below a folder: path relative to it and text.
 fn rule_files(dir: &Path) -> Result<Vec<(String, String)>, Error> {
     let unreadable = |path: &Path, error: &io::Error| {
-        let error = InputError::new(path.display().to_string(), error.to_string().to_lowercase());
+        let error = InputError::new(path.display().to_string(), system_words(error));
         Error::from(error.help("--rules takes a folder with files <stage>/<cause>.yaml"))
     };
     let mut files = Vec::new();
