@@ -10,7 +10,6 @@
 //! their entry are right in line, not in column.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 mod build;
 mod checks;
@@ -131,10 +130,20 @@ impl Document {
     /// The keys of a mapping, sorted by their bytes as Go writes them to JSON, merge keys applied. Of a repeated key the
     /// last one wins, and a merge key counts where it stands: one that is written after a key overrides it.
     pub(crate) fn fields(&self, id: NodeId) -> Vec<Field> {
-        let mut fields = HashMap::new();
-        self.collect_fields(id, false, &mut fields);
-        let mut fields: Vec<Field> = fields.into_values().collect();
-        fields.sort_by(|one, other| one.key.cmp(&other.key));
+        let mut written = Vec::new();
+        self.collect_fields(id, false, &mut written);
+        // Stable: equal keys stay in the order in which Go sets them.
+        written.sort_by(|one, other| one.key.cmp(&other.key));
+        let mut fields: Vec<Field> = Vec::with_capacity(written.len());
+        for mut field in written {
+            if let Some(earlier) = fields.pop_if(|earlier| earlier.key == field.key) {
+                field.shadowed = earlier.shadowed;
+                if !earlier.merged && !field.merged {
+                    field.shadowed.push((earlier.place, earlier.value));
+                }
+            }
+            fields.push(field);
+        }
         fields
     }
 
@@ -153,27 +162,22 @@ impl Document {
         texts
     }
 
-    fn collect_fields(&self, id: NodeId, merged: bool, fields: &mut HashMap<String, Field>) {
+    fn collect_fields(&self, id: NodeId, merged: bool, fields: &mut Vec<Field>) {
         let Content::Mapping(pairs) = &self.nodes[self.resolve(id).0].content else { return };
         for (key, value) in pairs {
-            if self.is_merge_key(*key) {
-                match &self.nodes[value.0].content {
-                    Content::Sequence(items) => {
-                        items.iter().rev().for_each(|item| self.collect_fields(*item, true, fields));
-                    }
-                    _ => self.collect_fields(*value, true, fields),
+            match &self.nodes[value.0].content {
+                Content::Sequence(items) if self.is_merge_key(*key) => {
+                    items.iter().rev().for_each(|item| self.collect_fields(*item, true, fields));
                 }
-                continue;
+                _ if self.is_merge_key(*key) => self.collect_fields(*value, true, fields),
+                _ => fields.push(Field {
+                    key: self.key(*key),
+                    place: self.place(*key),
+                    value: *value,
+                    shadowed: Vec::new(),
+                    merged,
+                }),
             }
-            let mut field =
-                Field { key: self.key(*key), place: self.place(*key), value: *value, shadowed: Vec::new(), merged };
-            if let Some(earlier) = fields.remove(&field.key) {
-                field.shadowed = earlier.shadowed;
-                if !earlier.merged && !merged {
-                    field.shadowed.push((earlier.place, earlier.value));
-                }
-            }
-            fields.insert(field.key.clone(), field);
         }
     }
 

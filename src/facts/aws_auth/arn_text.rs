@@ -30,7 +30,8 @@ pub(crate) enum ArnFlaw {
 impl ArnFlaw {
     /// The first flaw of an ARN as written.
     pub(crate) fn of(text: &str) -> Option<Self> {
-        if text.contains(|character: char| !character.is_ascii_whitespace() && go_text::is_unprintable(character)) {
+        let invisible = |character: char| !character.is_ascii_whitespace() && go_text::is_unprintable(character);
+        if text.contains(invisible) {
             return Some(Self::InvisibleCharacters);
         }
         if text.contains(char::is_whitespace) && !is_placeholder(text) {

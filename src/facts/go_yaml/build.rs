@@ -7,6 +7,8 @@ use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, S
 
 use super::{Content, Document, Node, NodeId, Place, YamlError};
 
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// How often blanks are put into a text where the YAML 1.2 parser wants them and yaml.v2 does not.
 const REPAIRS: usize = 8;
 
@@ -52,8 +54,10 @@ impl From<YamlError> for Failure {
 /// Builds a [`Document`] from events, without recursion.
 struct Builder<'a> {
     text: &'a str,
-    /// What stands for byte-order marks.
-    mark: char,
+    /// What stands for byte-order marks, if there are any.
+    mark: Option<char>,
+    /// Whether there are any tabs.
+    has_tabs: bool,
     parser: Parser<'a, StrInput<'a>>,
     nodes: Vec<Node>,
     anchors: HashMap<usize, NodeId>,
@@ -73,7 +77,7 @@ struct Collection {
 }
 
 impl<'a> Builder<'a> {
-    fn new(text: &'a str, mark: char) -> Self {
+    fn new(text: &'a str, mark: Option<char>) -> Self {
         let mut options = Options::default();
         options.emit_comments = false;
         options.emit_unresolved_aliases = true;
@@ -82,6 +86,7 @@ impl<'a> Builder<'a> {
         Self {
             text,
             mark,
+            has_tabs: text.contains('\t'),
             parser,
             nodes: Vec::new(),
             anchors: HashMap::new(),
@@ -124,7 +129,7 @@ impl<'a> Builder<'a> {
         let place = start_of(span);
         let refuse = |message: &str| Err(YamlError { place: Some(place), message: message.to_owned() });
         let (content, anchor, tag, style) = match event {
-            Event::Scalar(text, style, anchor, tag) => (self.scalar(&text, style, span)?, anchor, tag, None),
+            Event::Scalar(text, style, anchor, tag) => (self.scalar(text, style, span)?, anchor, tag, None),
             Event::SequenceStart(style, anchor, tag) => (Content::Sequence(Vec::new()), anchor, tag, Some(style)),
             Event::MappingStart(style, anchor, tag) => (Content::Mapping(Vec::new()), anchor, tag, Some(style)),
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
@@ -140,7 +145,8 @@ impl<'a> Builder<'a> {
             }
             _ => return Ok(()),
         };
-        if self.open.last().is_some_and(|parent| parent.is_block && parent.is_sequence) && self.follows_tab(span) {
+        let in_block_sequence = self.open.last().is_some_and(|parent| parent.is_block && parent.is_sequence);
+        if self.has_tabs && in_block_sequence && self.follows_tab(span) {
             return refuse("found character that cannot start any token");
         }
         let id = NodeId(self.nodes.len());
@@ -157,14 +163,18 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Result<Content, YamlError> {
+    fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, span: &Span) -> Result<Content, YamlError> {
         let place = start_of(span);
         let refuse = |message: &str| Err(YamlError { place: Some(place), message: message.to_owned() });
         let range = span.byte_range().unwrap_or_default();
         let plain = style == ScalarStyle::Plain;
         // The parser says `~` where nothing is written.
         let nothing = plain && range.is_empty();
-        let mut text = if nothing { String::new() } else { text.replace(self.mark, "\u{feff}") };
+        let mut text = match self.mark {
+            _ if nothing => String::new(),
+            Some(mark) => text.replace(mark, "\u{feff}"),
+            None => text.into_owned(),
+        };
         let parent = self.open.last();
         if nothing && parent.is_some_and(|parent| !parent.is_sequence && parent.key.is_none()) {
             return refuse("did not find expected key");
@@ -172,7 +182,7 @@ impl<'a> Builder<'a> {
         if plain && text.contains('?') && parent.is_some_and(|parent| !parent.is_block) {
             return refuse("did not find expected ',' or ']'");
         }
-        if plain && self.tab_in_indentation_behind(range.end) {
+        if plain && self.has_tabs && self.tab_in_indentation_behind(range.end) {
             return refuse("found a tab character that violates indentation");
         }
         // At the end of the text, yaml.v2 adds no line break to a block scalar.
@@ -185,7 +195,7 @@ impl<'a> Builder<'a> {
 
     /// Between tokens, a line must not begin with a tab, not even an empty one, except inside a flow collection.
     fn refuse_tabs_before(&mut self, event: &Event<'_>, span: &Span) -> Result<(), YamlError> {
-        let Some(range) = span.byte_range() else { return Ok(()) };
+        let Some(range) = span.byte_range().filter(|_| self.has_tabs) else { return Ok(()) };
         let in_flow = self.open.last().is_some_and(|collection| !collection.is_block);
         let gap = self.text.get(self.searched..range.start).unwrap_or_default();
         if !in_flow && gap.contains('\t') {
@@ -304,21 +314,24 @@ fn control_character(text: &str) -> Option<Place> {
 
 /// A character that the text does not have. The YAML 1.2 parser refuses byte-order marks inside a document; to yaml.v2
 /// they are characters like others.
-fn byte_order_mark_substitute(text: &str) -> char {
+fn byte_order_mark_substitute(text: &str) -> Option<char> {
     let mut candidates = '\u{e000}'..='\u{f8ff}';
-    candidates.find(|candidate| !text.contains(*candidate)).unwrap_or('\u{f8ff}')
+    text.contains(BYTE_ORDER_MARK).then(|| candidates.find(|candidate| !text.contains(*candidate)))?
 }
 
 /// The text with the substitute for byte-order marks, except for one at the beginning, and with the line breaks that only
 /// YAML 1.1 has replaced by one that both know.
-fn prepare(text: &str, mark: char) -> Cow<'_, str> {
-    const BYTE_ORDER_MARK: char = '\u{feff}';
+fn prepare(text: &str, mark: Option<char>) -> Cow<'_, str> {
     const OLD_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
     let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    if !body.contains(BYTE_ORDER_MARK) && !body.contains(OLD_BREAKS) {
-        return Cow::Borrowed(body);
+    let mut prepared = Cow::Borrowed(body);
+    if !body.is_ascii() && body.contains(OLD_BREAKS) {
+        prepared = Cow::Owned(prepared.replace(OLD_BREAKS, "\n"));
     }
-    Cow::Owned(body.replace(OLD_BREAKS, "\n").replace(BYTE_ORDER_MARK, mark.encode_utf8(&mut [0; 4])))
+    if let Some(mark) = mark {
+        prepared = Cow::Owned(prepared.replace(BYTE_ORDER_MARK, mark.encode_utf8(&mut [0; 4])));
+    }
+    prepared
 }
 
 /// The text with more blanks. A document marker at the beginning of a line stays where it is.
