@@ -166,6 +166,9 @@ impl Scanner<'_> {
     }
 
     fn find(&mut self, passage: &Passage<'_>, pattern: &Pattern, message: Option<&'static Message>, slot: usize) {
+        if !pattern.is_conceivable(&passage.lowercase) {
+            return;
+        }
         for anchor in pattern.anchors() {
             let mut from = 0;
             for _ in 0..PLACES {
@@ -175,7 +178,7 @@ impl Scanner<'_> {
                 let place = start..start + anchor.len();
                 let seen = passage.windows(pattern, &place, from).into_iter().find_map(|window| {
                     // Looking for the literals is much quicker than the expression, and nearly always decides.
-                    self.budget = self.budget.saturating_sub(window.range.len() / 16);
+                    self.budget = self.budget.saturating_sub(window.range.len() / 256 + 1);
                     if self.budget == 0 || !pattern.is_conceivable(passage.lowercase.get(window.range.clone())?) {
                         return None;
                     }
