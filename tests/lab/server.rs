@@ -37,6 +37,13 @@ impl Request {
         self.target.split('?').next().unwrap_or_default()
     }
 
+    /// A field of a form in the body, unescaped; empty if it is not there.
+    pub(crate) fn form(&self, name: &str) -> String {
+        let body = String::from_utf8_lossy(&self.body);
+        let value = body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
+        percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()
+    }
+
     /// A parameter of the query, unescaped.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let query = self.target.split_once('?')?.1;
@@ -122,6 +129,14 @@ pub(crate) fn https(certificates: &Certificates, handler: Handler) -> Server {
         let Ok(connection) = ServerConnection::new(config.clone()) else { return };
         let raw = stream.try_clone().unwrap();
         let _ = converse(StreamOwned::new(connection, stream), &raw, &handler);
+    })
+}
+
+/// A plain HTTP server.
+pub(crate) fn http(handler: Handler) -> Server {
+    listen(move |stream| {
+        let raw = stream.try_clone().unwrap();
+        let _ = converse(stream, &raw, &handler);
     })
 }
 

@@ -20,6 +20,8 @@ use crate::server::{self, Certificates, Fault, Reply, Request, Server};
 /// The keys in the environment, and those that the plugin uses.
 pub(crate) const SHELL_KEY: &str = "ASIASHELLSHELLSHELL1";
 pub(crate) const PLUGIN_KEY: &str = "ASIAPLUGINPLUGINPLU1";
+/// The keys of a role that is taken.
+pub(crate) const ROLE_KEY: &str = "ASIAROLEROLEROLEROL1";
 
 /// Secrets that must never be seen again.
 pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYCANARYKEY1";
@@ -71,6 +73,7 @@ impl Lab {
             service => format!("{service}.{REGION}.amazonaws.com"),
         });
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+        names.push("portal.sso.eu-west-1.amazonaws.com");
         names.extend([endpoint_host.as_str(), "127.0.0.1", "localhost"]);
         let certificates = Certificates::new(&names);
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -202,7 +205,11 @@ impl World {
     /// The operation that a request is, and its answer.
     fn answer(&self, request: &Request) -> (String, Reply) {
         match request.host().split('.').next().unwrap_or_default() {
+            "sts" if !request.body.is_empty() && !request.form("Action").contains("GetCallerIdentity") => {
+                taken_role(request)
+            }
             "sts" => self.sts(request),
+            "portal" => portal(request),
             "eks" => self.eks(request),
             "iam" => self.iam(request),
             "cloudtrail" => ("cloudtrail:LookupEvents".to_owned(), self.events()),
@@ -427,6 +434,50 @@ impl World {
         let more = if next < items.len() { next.to_string() } else { String::new() };
         json!({ "kind": kind, "metadata": { "continue": more }, "items": shown })
     }
+}
+
+/// Keys for whoever takes a role, but for one that nobody may take.
+fn taken_role(request: &Request) -> (String, Reply) {
+    let (action, role) = (request.form("Action"), request.form("RoleArn"));
+    let refused = Failure {
+        status: Some(403),
+        code: Some("AccessDenied".into()),
+        message: format!(
+            "User: arn:aws:iam::111122223333:user/eve is not authorized to perform: sts:{action} on resource: {role}"
+        ),
+        ..Failure::default()
+    };
+    let reply = match role.ends_with("/forbidden") {
+        true => sts_error(&refused),
+        false => Reply::text(
+            200,
+            "text/xml",
+            &format!(
+                "<{action}Response><{action}Result><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId><SecretAccessKey>{SECRET_KEY}</SecretAccessKey><SessionToken>{SESSION_TOKEN}</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration></Credentials></{action}Result></{action}Response>"
+            ),
+        ),
+    };
+    (format!("sts:{action}"), reply)
+}
+
+/// Keys for a role of IAM Identity Center.
+fn portal(request: &Request) -> (String, Reply) {
+    let known = request.header("x-amz-sso_bearer_token") == Some(SESSION_TOKEN);
+    let reply = match known && request.parameter("role_name").as_deref() == Some("Dev") {
+        true => Reply::json(
+            200,
+            &json!({ "roleCredentials": {
+                "accessKeyId": ROLE_KEY, "secretAccessKey": SECRET_KEY, "sessionToken": SESSION_TOKEN, "expiration": 1_893_456_000_000_i64
+            } }),
+        ),
+        false => eks_error(&Failure {
+            status: Some(401),
+            code: Some("UnauthorizedException".into()),
+            message: "Session token not found or invalid".into(),
+            ..Failure::default()
+        }),
+    };
+    ("sso:GetRoleCredentials".to_owned(), reply)
 }
 
 /// The access key id in an EKS token.
