@@ -80,9 +80,9 @@ impl Facts {
     pub fn derive(evidence: &Evidence) -> Self {
         let kubeconfig = kubeconfig::derive(evidence);
         let exec = exec::derive(evidence, &kubeconfig);
-        let network = network::derive(evidence);
         let symptom = observed_symptom::derive(evidence);
         let cluster = cluster::derive(evidence, &kubeconfig);
+        let network = network::derive(evidence, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
         let mapping = mapping::derive(evidence, &subject, &cluster);
         let asked = action::as_requested(&evidence.target.action.clone().unwrap_or_else(default_action));

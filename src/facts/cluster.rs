@@ -4,7 +4,10 @@ use super::{
     kubeconfig::KubeconfigFacts,
     value::{Fact, facts, why_unsettled},
 };
-use crate::evidence::{Cluster, Evidence, Observed};
+use crate::{
+    evidence::{Cluster, Evidence, Failure, Observed},
+    symptom,
+};
 
 facts! {
     /// The cluster.
@@ -27,6 +30,12 @@ facts! {
         "status" status: Fact<Option<String>>,
         /// Whether it is ACTIVE or UPDATING, so that its API server is there.
         "serving" serving: Fact<bool>,
+        /// What EKS says is wrong with it.
+        "healthIssue" health_issue: Fact<Option<String>>,
+        /// Minutes since it was asked for.
+        "ageMinutes" age_minutes: Fact<i64>,
+        /// Whether it was made so recently that its endpoint may not serve yet.
+        "isNew" is_new: Fact<bool>,
         /// URL of its API server.
         "endpoint" endpoint: Fact<Option<String>>,
         /// Its authentication mode: CONFIG_MAP, API_AND_CONFIG_MAP or API.
@@ -39,10 +48,19 @@ facts! {
         "publicAccess" public_access: Fact<Option<bool>>,
         /// Whether the endpoint answers inside the VPC.
         "privateAccess" private_access: Fact<Option<bool>>,
+        /// The addresses that may use the public endpoint.
+        "publicAccessCidrs" public_access_cidrs: Fact<Vec<String>>,
+        /// The cluster's security group, which guards the private endpoint.
+        "securityGroup" security_group: Fact<Option<String>>,
+        /// Its VPC.
+        "vpc" vpc: Fact<Option<String>>,
     }
 }
 
 const OBSERVATION: &str = "aws.cluster";
+
+/// Making a cluster takes about ten minutes, and then its endpoint may take some more until it answers everywhere.
+const NEW_FOR_MINUTES: i64 = 30;
 
 /// Derives the room.
 pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> ClusterFacts {
@@ -54,36 +72,93 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Clust
         region: region(evidence, kubeconfig),
         arn: text(|cluster| cluster.arn.as_ref()),
         account: text(|cluster| cluster.arn.as_ref()).map(|arn| arn.and_then(|arn| arn_part(&arn, 4))),
-        exists: Fact::observed(described, OBSERVATION).map(|cluster| cluster.is_some()),
+        exists: exists(evidence),
         looked_in: match described {
             Observed::Absent(absent) => Fact::known(absent.looked.clone(), OBSERVATION),
+            other if is_not_found(other) => Fact::known(Vec::new(), OBSERVATION),
             Observed::Found(_) => Fact::known(Vec::new(), OBSERVATION),
             other => Fact::Unknown(why_unsettled(other, OBSERVATION)),
         },
         siblings: Fact::observed(&evidence.aws.cluster_names, "aws.clusterNames")
             .map(|names| names.cloned().unwrap_or_default()),
         status: text(|cluster| cluster.status.as_ref()),
-        serving: match described.found().and_then(|cluster| cluster.status.as_deref()) {
-            Some(status) => Fact::known(matches!(status, "ACTIVE" | "UPDATING"), OBSERVATION),
-            None => Fact::Unknown(why_unsettled(described, OBSERVATION)),
-        },
+        serving: serving(evidence),
+        health_issue: described_part(evidence, health_issue),
+        is_new: age_minutes(evidence).map(|age| age < NEW_FOR_MINUTES),
+        age_minutes: age_minutes(evidence),
         endpoint: text(|cluster| cluster.endpoint.as_ref()),
         reads_access_entries: reads(&mode, &["API", "API_AND_CONFIG_MAP"]),
         reads_aws_auth: reads(&mode, &["CONFIG_MAP", "API_AND_CONFIG_MAP"]),
         authentication_mode: mode,
         public_access: access(evidence, |config| config.endpoint_public_access),
         private_access: access(evidence, |config| config.endpoint_private_access),
+        public_access_cidrs: access(evidence, |config| config.public_access_cidrs.clone())
+            .map(Option::unwrap_or_default),
+        security_group: access(evidence, |config| {
+            Some(config.other.get("clusterSecurityGroupId")?.as_str()?.to_owned())
+        }),
+        vpc: access(evidence, |config| config.vpc_id.clone()),
     }
+}
+
+fn is_not_found(observed: &Observed<Cluster>) -> bool {
+    let not_found = |failure: &Failure| failure.code.as_deref() == Some("ResourceNotFoundException");
+    matches!(observed, Observed::Absent(_)) || observed.failure().is_some_and(not_found)
+}
+
+fn exists(evidence: &Evidence) -> Fact<bool> {
+    let described = &evidence.aws.cluster;
+    if is_not_found(described) {
+        return Fact::known(false, OBSERVATION);
+    }
+    Fact::observed(described, OBSERVATION).map(|cluster| cluster.is_some())
+}
+
+/// Whether the API server is there. An EKS message that says it is not settles it as well.
+fn serving(evidence: &Evidence) -> Fact<bool> {
+    let described = &evidence.aws.cluster;
+    if let Some(status) = described.found().and_then(|cluster| cluster.status.as_deref()) {
+        return Fact::known(matches!(status, "ACTIVE" | "UPDATING"), OBSERVATION);
+    }
+    let pasted = evidence.target.symptom.as_deref().map(symptom::recognise);
+    match pasted.and_then(|pasted| pasted.proves) {
+        Some(("cluster/not-active", message)) if message.id == "update-kubeconfig-status" => {
+            Fact::known(false, "target.symptom")
+        }
+        _ => Fact::Unknown(why_unsettled(described, OBSERVATION)),
+    }
+}
+
+/// The first of `cluster.health.issues`, in EKS' words.
+fn health_issue(cluster: &Cluster) -> Option<String> {
+    let issue = cluster.other.get("health")?.get("issues")?.as_array()?.first()?;
+    let part = |key: &str| issue.get(key).and_then(serde_json::Value::as_str);
+    let words = [part("code"), part("message")];
+    Some(words.into_iter().flatten().collect::<Vec<_>>().join(": ")).filter(|words| !words.is_empty())
+}
+
+/// Minutes from the cluster's creation to the looking, by the server's clock.
+fn age_minutes(evidence: &Evidence) -> Fact<i64> {
+    described_part(evidence, |cluster| cluster.created_at).and_then(|created| {
+        let (Some(created), Some(now)) = (created, now(evidence)) else {
+            return Fact::unknown(OBSERVATION, "the time of its creation or of the looking is not known");
+        };
+        Fact::known((now.as_second() - created.as_second()).div_euclid(60), OBSERVATION)
+    })
+}
+
+/// When the evidence was collected, by the server's clock as far as the local clock's error is known.
+pub(crate) fn now(evidence: &Evidence) -> Option<jiff::Timestamp> {
+    let offset = evidence.environment.clock_offset_seconds.found().copied().unwrap_or_default();
+    let offset = jiff::SignedDuration::try_from_secs_f64(offset).ok()?;
+    evidence.collected_at?.checked_sub(offset).ok()
 }
 
 fn described_part<T>(evidence: &Evidence, part: impl Fn(&Cluster) -> Option<T>) -> Fact<Option<T>> {
     Fact::observed(&evidence.aws.cluster, OBSERVATION).map(|cluster| cluster.and_then(part))
 }
 
-fn access(
-    evidence: &Evidence,
-    part: fn(&crate::evidence::ResourcesVpcConfig) -> Option<bool>,
-) -> Fact<Option<bool>> {
+fn access<T>(evidence: &Evidence, part: fn(&crate::evidence::ResourcesVpcConfig) -> Option<T>) -> Fact<Option<T>> {
     described_part(evidence, |cluster| cluster.resources_vpc_config.as_ref().and_then(part))
 }
 

@@ -3,7 +3,7 @@
 use super::{
     exec::{ExecFacts, ExecOutcome},
     kubeconfig::{KubeconfigFacts, KubeconfigState},
-    network::{NetworkFacts, Reach},
+    network::{NetworkFacts, Obstacle},
     value::{Fact, choice, facts},
 };
 use crate::{
@@ -165,12 +165,8 @@ fn of_aws(evidence: &Evidence) -> Option<SymptomClass> {
 }
 
 fn of_network(network: &NetworkFacts) -> Option<SymptomClass> {
-    if network.answers.is(&true) {
-        return None;
+    match network.obstacle.value()?.as_ref()? {
+        Obstacle::Certificate => Some(SymptomClass::Tls),
+        _ => Some(SymptomClass::Network),
     }
-    if matches!(network.tls.value(), Some(Reach::Untrusted)) {
-        return Some(SymptomClass::Tls);
-    }
-    let fails = |step: &Fact<Reach>| matches!(step.value(), Some(reach) if *reach != Reach::Reached);
-    (fails(&network.dns) || fails(&network.tcp) || fails(&network.tls)).then_some(SymptomClass::Network)
 }
