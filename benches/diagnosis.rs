@@ -3,6 +3,8 @@
 //! Compare the figures with each other, in one run: diagnosing a document against reading it, and the rules that are
 //! in force against a hundred.
 
+#![expect(clippy::expect_used, reason = "a benchmark ends at the first surprise")]
+
 use eks_doctor::{diagnose::diagnose, evidence::Evidence, facts::Facts, render, rule::Library, scenario};
 
 fn main() {

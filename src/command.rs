@@ -33,7 +33,7 @@ const UNUSABLE: u8 = 2;
 pub fn run(cli: Cli) -> u8 {
     let look = look(cli.no_color);
     let result = match cli.command {
-        Command::Check(args) => check(args, look),
+        Command::Check(args) => check(&args, look),
         Command::Explain(args) => explain(&args, look),
         Command::Rules(command) => rules(command, look),
         Command::Demo(args) => demo(&args, look),
@@ -50,7 +50,9 @@ fn look(no_color: bool) -> Look {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_terminal = io::stdout().is_terminal();
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
     let unicode = locale.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)).filter(|_| is_terminal);
@@ -152,9 +154,9 @@ fn print(report: &Report, args: &ReportArgs, look: Look) -> Result<u8, Error> {
     Ok(status(report))
 }
 
-fn check(args: CheckArgs, look: Look) -> Result<u8, Error> {
+fn check(args: &CheckArgs, look: Look) -> Result<u8, Error> {
     let library = library(args.report.rules.as_ref())?;
-    let evidence = if args.evidence.is_empty() { look_around(&args)? } else { evidence_of_files(&args)? };
+    let evidence = if args.evidence.is_empty() { look_around(args)? } else { evidence_of_files(args)? };
     if let Some(path) = &args.save_evidence {
         save(&evidence, path)?;
     }
@@ -282,7 +284,8 @@ fn rules(command: RulesCommand, look: Look) -> Result<u8, Error> {
         }
         RulesCommand::Lint { dir } => {
             let library = library(dir.as_ref())?;
-            let of_user = dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
+            let of_user =
+                dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
             write_out(|out| writeln!(out, "{of_user} rules are well-formed"))?;
         }
     }

@@ -1,5 +1,12 @@
 //! The program as people run it: the built binary in a scrubbed environment.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first surprise, and runs the real thing"
+)]
+
 use std::{
     fs,
     io::Write,
@@ -35,8 +42,7 @@ fn run(args: &[&str]) -> Run {
 }
 
 fn run_with_input(args: &[&str], input: &[u8]) -> Run {
-    let mut child =
-        program(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = program(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     finish(child.wait_with_output().unwrap())
 }
@@ -134,7 +140,8 @@ fn the_evidence_that_was_saved_gives_the_same_report() {
 
 #[test]
 fn input_that_cannot_be_used_is_refused_with_place_and_help() {
-    let rule = "title: x\nexplains: [unauthorized]\nwhen: { cluster.exsts: true }\nbecause: x\ndocs: https://docs.example\n";
+    let rule =
+        "title: x\nexplains: [unauthorized]\nwhen: { cluster.exsts: true }\nbecause: x\ndocs: https://docs.example\n";
     let folder = folder(&[
         ("truncated.json", "{\"schema\": \"eks-doctor/evidence/v1\", \"target\": {\"clu"),
         ("version.json", "{\"schema\": \"eks-doctor/evidence/v9\"}"),
@@ -151,7 +158,16 @@ fn input_that_cannot_be_used_is_refused_with_place_and_help() {
     ]);
     let path = |name: &str| below(folder.path(), name);
     let mut said = String::new();
-    let evidence = ["truncated.json", "version.json", "key.yaml", "two-forms.yaml", "type.json", "empty.json", "array.json", "not-yaml.yaml"];
+    let evidence = [
+        "truncated.json",
+        "version.json",
+        "key.yaml",
+        "two-forms.yaml",
+        "type.json",
+        "empty.json",
+        "array.json",
+        "not-yaml.yaml",
+    ];
     let mut calls: Vec<Vec<String>> =
         evidence.iter().map(|name| vec!["check".into(), "--evidence".into(), path(name)]).collect();
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();

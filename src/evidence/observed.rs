@@ -61,7 +61,8 @@ enum Form {
     NotTried,
 }
 
-const ONE_FORM: &str = "an observation is an object with exactly one of the keys found, absent, denied, failed, notTried";
+const ONE_FORM: &str =
+    "an observation is an object with exactly one of the keys found, absent, denied, failed, notTried";
 
 /// Derived reading would end in "expected value" where an observation has two keys; this says what is wrong.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Observed<T> {

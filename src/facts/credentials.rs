@@ -111,9 +111,8 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Crede
         profile_is_named: profile
             .clone()
             .map(|found| found.is_some_and(|found| found.source != ProfileSource::Default)),
-        profile_is_sso: profile.map(|found| {
-            found.is_some_and(|found| found.settings.iter().any(|setting| setting.starts_with("sso_")))
-        }),
+        profile_is_sso: profile
+            .map(|found| found.is_some_and(|found| found.settings.iter().any(|setting| setting.starts_with("sso_")))),
         overridden_profile: overridden_profile(evidence, kubeconfig),
         caller: Fact::observed(&aws.caller, CALLER).map(|caller| caller.map(|caller| caller.arn.clone())),
     }
@@ -192,7 +191,9 @@ fn classify(evidence: &Evidence, failure: &Failure) -> CredentialProblem {
         _ if says(&["partial credentials", "missing aws_secret_access_key", "missing aws_access_key_id"]) => {
             CredentialProblem::Incomplete
         }
-        _ if says(&["could not be found", "profile not found"]) && says(&["profile"]) => CredentialProblem::ProfileNotFound,
+        _ if says(&["could not be found", "profile not found"]) && says(&["profile"]) => {
+            CredentialProblem::ProfileNotFound
+        }
         _ => CredentialProblem::Other,
     }
 }
@@ -200,7 +201,8 @@ fn classify(evidence: &Evidence, failure: &Failure) -> CredentialProblem {
 /// A temporary key in the environment whose session token is not there.
 fn lacks_session_token(evidence: &Evidence) -> bool {
     let credentials = evidence.aws.credentials.found();
-    let is_temporary = credentials.and_then(|found| found.access_key_id.as_deref()).is_some_and(|id| id.starts_with("ASIA"));
+    let is_temporary =
+        credentials.and_then(|found| found.access_key_id.as_deref()).is_some_and(|id| id.starts_with("ASIA"));
     let from_environment = credentials.is_some_and(|found| found.provider == CredentialProvider::Environment);
     let variables = evidence.environment.variables.as_ref();
     let has_token = variables.is_none_or(|variables| {
@@ -220,9 +222,10 @@ fn overridden_profile(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact
         let from_shell = evidence.aws.credentials.found().and_then(|found| {
             found.shadowed.iter().find_map(|shadowed| shadowed.strip_prefix("profile ")).map(str::to_owned)
         });
-        let named = evidence.aws.profile.found().filter(|profile| {
-            matches!(profile.source, ProfileSource::AwsProfile | ProfileSource::AwsDefaultProfile)
-        });
+        let named =
+            evidence.aws.profile.found().filter(|profile| {
+                matches!(profile.source, ProfileSource::AwsProfile | ProfileSource::AwsDefaultProfile)
+            });
         let from_shell = from_shell.or_else(|| named.map(|profile| profile.name.clone()));
         let from_exec = kubeconfig.exec_env_profile.value().cloned().flatten();
         let is_argument = kubeconfig.exec_profile.value().is_some_and(Option::is_some);

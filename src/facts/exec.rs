@@ -61,7 +61,8 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> ExecF
         },
         stderr: run(|run| Some(run.stderr.clone()).filter(|text| !text.is_empty())),
         decode_error: run(|run| run.decode_error.clone()),
-        caller: Fact::observed(&evidence.exec_caller, "execCaller").map(|caller| caller.map(|caller| caller.arn.clone())),
+        caller: Fact::observed(&evidence.exec_caller, "execCaller")
+            .map(|caller| caller.map(|caller| caller.arn.clone())),
         search_path: match (program, super::kubeconfig::variable(evidence, "PATH")) {
             (Some(program), _) if !program.search_path.is_empty() => {
                 Fact::known(program.search_path.clone(), "target.program")

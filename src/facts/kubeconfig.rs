@@ -186,7 +186,8 @@ pub(crate) fn derive(evidence: &Evidence) -> KubeconfigFacts {
     fn part<T>(known: bool, unsettled: &super::value::Unknown, value: T) -> Fact<T> {
         if known { Fact::known(value, OBSERVATION) } else { Fact::Unknown(unsettled.clone()) }
     }
-    let in_document = |value: Option<String>| part(readable || state == Some(KubeconfigState::Missing), &unsettled, value);
+    let in_document =
+        |value: Option<String>| part(readable || state == Some(KubeconfigState::Missing), &unsettled, value);
     let in_exec = |value: Option<String>| in_document(value);
     KubeconfigFacts {
         state: state.map_or_else(|| Fact::Unknown(unsettled.clone()), |state| Fact::known(state, OBSERVATION)),

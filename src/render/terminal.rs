@@ -219,7 +219,8 @@ impl Page<'_> {
     }
 
     fn unknowns(&self, out: &mut dyn Write) -> io::Result<()> {
-        let wanted = self.report.unknowns.iter().filter(|_| self.report.verdict != Verdict::Blocked || self.look.verbose);
+        let wanted =
+            self.report.unknowns.iter().filter(|_| self.report.verdict != Verdict::Blocked || self.look.verbose);
         let shown: Vec<&Unseen> = wanted.take(if self.look.verbose { usize::MAX } else { 4 }).collect();
         if shown.is_empty() {
             return Ok(());
@@ -257,7 +258,9 @@ impl Page<'_> {
         let line = match (hidden, self.report.verdict) {
             (_, Verdict::Healthy) => return Ok(()),
             (0, _) => "--verbose shows undo commands, the evidence and what is ruled out.",
-            (_, Verdict::Blocked) => "--verbose shows undo commands, the evidence, what else is possible and what is ruled out.",
+            (_, Verdict::Blocked) => {
+                "--verbose shows undo commands, the evidence, what else is possible and what is ruled out."
+            }
             (_, _) => "--verbose shows the reasons and fixes of all causes, the evidence and what is ruled out.",
         };
         writeln!(out, "\n{}", self.look.tone(Tone::Faint, &self.look.prose(line, 0)))
@@ -266,9 +269,10 @@ impl Page<'_> {
 
 /// What a possible cause rests on without having been seen.
 fn open_facts(finding: &Finding) -> Option<String> {
-    let open = finding.evidence.iter().filter_map(|fact| {
-        fact.value.strip_prefix("unknown: ").map(|why| format!("{} ({why})", fact.fact))
-    });
+    let open = finding
+        .evidence
+        .iter()
+        .filter_map(|fact| fact.value.strip_prefix("unknown: ").map(|why| format!("{} ({why})", fact.fact)));
     let open: Vec<String> = open.take(3).collect();
     (!open.is_empty()).then(|| format!("Not proven: it depends on {}.", open.join(", ")))
 }
