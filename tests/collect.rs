@@ -83,18 +83,26 @@ fn everything_there_is_to_see_is_seen() {
     );
 }
 
+/// That nothing on the wire could have changed anything.
+fn assert_reads_only(seen: &[String]) {
+    let posts = [
+        "POST sts:GetCallerIdentity",
+        "POST cloudtrail:LookupEvents",
+        "POST logs:FilterLogEvents",
+        "POST POST /apis/authentication.k8s.io/v1/selfsubjectreviews",
+        "POST POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    ];
+    let reading = |call: &&String| call.starts_with("GET ") || posts.contains(&call.as_str());
+    assert_eq!(seen.iter().find(|call| !reading(call)), None);
+}
+
 #[test]
 fn a_normal_case_takes_few_calls_and_only_reads() {
     let lab = Lab::with_moods(base(), Moods { page: Some(100), ..Moods::default() });
     let evidence = collect(&request(), &lab.surroundings());
     let seen = lab.seen();
     assert!(seen.len() <= 15, "{} calls: {seen:#?}", seen.len());
-    let reading = |call: &&String| {
-        call.starts_with("GET ")
-            || *call == "POST sts:GetCallerIdentity"
-            || call.contains("POST POST /apis/auth") && call.ends_with("reviews")
-    };
-    assert_eq!(seen.iter().find(|call| !reading(call)), None);
+    assert_reads_only(&seen);
     assert!(evidence.calls.len() >= 12);
 }
 
@@ -215,21 +223,26 @@ fn calls_of(runs: &[Evidence]) -> BTreeSet<(String, String)> {
 
 #[test]
 fn the_table_of_permissions_is_the_list_of_the_calls() {
-    let normal = collect(&request(), &Lab::playing(base()).surroundings());
+    let run = |lab: &Lab, request: &Request| {
+        let evidence = collect(request, &lab.surroundings());
+        assert_reads_only(&lab.seen());
+        evidence
+    };
+    let normal = run(&Lab::playing(base()), &request());
     let mut locked_out = base();
     locked_out.kubernetes.whoami = Observed::Denied(Failure { status: Some(401), ..Failure::default() });
     if let Observed::Found(cluster) = &mut locked_out.aws.cluster {
         cluster.created_at = None;
         cluster.other["logging"]["clusterLogging"][0]["enabled"] = true.into();
     }
-    let locked_out = collect(&Request { logs: true, ..request() }, &Lab::playing(locked_out).surroundings());
+    let locked_out = run(&Lab::playing(locked_out), &Request { logs: true, ..request() });
     let mut missing = base();
     missing.aws.cluster = Observed::absent();
     missing.kubernetes.aws_auth = Observed::absent();
     let target = Target { principal: Some("nobody".into()), ..Target::default() };
     let lab = Lab::playing(missing);
     lab.write_kubeconfig(&lab.direct(), &json!({}));
-    let missing = collect(&Request { target, ..Request::default() }, &lab.surroundings());
+    let missing = run(&lab, &Request { target, ..Request::default() });
     let made = calls_of(&[normal, locked_out, missing]);
     let known = PERMISSIONS.iter().map(|known| (known.observation.to_owned(), known.operation.to_owned())).collect();
     assert_eq!(
@@ -658,6 +671,25 @@ fn an_sso_session_is_used_and_its_end_is_known() {
     let (evidence, _) = collect_with(config, &[("AWS_PROFILE", "sso")], cached("another-session-token"));
     let Observed::Denied(denied) = &evidence.aws.credentials else { panic!("{:?}", evidence.aws.credentials) };
     assert_eq!((denied.status, denied.code.as_deref()), (Some(401), Some("UnauthorizedException")));
+}
+
+#[test]
+fn a_session_that_wants_renewing_is_left_to_the_aws_cli() {
+    let config = "[profile sso]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = Dev\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n";
+    let prepare = |lab: &Lab| {
+        let folder = lab.folder.path().join(".aws/sso/cache");
+        std::fs::create_dir_all(&folder).unwrap();
+        let cached = json!({
+            "accessToken": "old", "expiresAt": "2020-01-01T00:00:00Z", "refreshToken": "canary", "registrationExpiresAt": "2030-01-01T00:00:00Z"
+        });
+        // The SHA-1 of "corp".
+        std::fs::write(folder.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), cached.to_string()).unwrap();
+        let keys = json!({ "Version": 1, "AccessKeyId": world::ROLE_KEY, "SecretAccessKey": world::SECRET_KEY, "SessionToken": world::SESSION_TOKEN });
+        lab.write_plugin(&format!("[ \"$1 $4\" = 'configure sso' ] && echo '{keys}' || exit 1"));
+    };
+    let (evidence, _) = collect_with(config, &[("AWS_PROFILE", "sso")], prepare);
+    assert_by(&evidence, CredentialProvider::Sso, world::ROLE_KEY);
+    assert_eq!(found(&evidence.exec).exit_code, Some(1));
 }
 
 /// Somebody on the machine who hands out keys over plain HTTP, to those who know how to ask.

@@ -1,6 +1,8 @@
 //! What is asked of the Kubernetes API, and nothing else: reads, and the two reviews in which a caller asks about
 //! itself and which store nothing. Answers are kept as the server sent them.
 
+use std::time::Duration;
+
 use http::{HeaderMap, Request, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
@@ -46,6 +48,11 @@ const MOST_PAGES: usize = 400;
 
 /// How often a list is begun again when it changed too much under way.
 const RESTARTS: usize = 2;
+
+/// How often a busy server is asked again, and how long the pauses are unless it says.
+const RETRIES: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// All of one page or object must fit in here.
 const LARGEST_BODY: usize = 64 << 20;
@@ -129,7 +136,7 @@ impl Api {
     pub(crate) async fn attempt(&self, target: &str) -> Observed<ActionAttempt> {
         let path = target.split('?').next().unwrap_or_default();
         let operation = format!("GET {path}");
-        match self.send(&operation, Request::get(target).body(Body::empty())).await {
+        match self.send(&operation, Request::get(target).body(Vec::new())).await {
             Ok(_) => Observed::Found(ActionAttempt { status: 200 }),
             // What the server calls healthy or its version need not be JSON.
             Err(failure) if failure.status.is_some_and(|status| (200..300).contains(&status)) => {
@@ -197,7 +204,7 @@ impl Api {
     async fn review<T: DeserializeOwned>(&self, path: &str, body: Value, part: &str) -> Observed<T> {
         let operation = format!("POST {path}");
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
-        let request = request.body(Body::from(body.to_string().into_bytes()));
+        let request = request.body(body.to_string().into_bytes());
         match self.send(&operation, request).await {
             Ok(mut answer) => typed(&operation, answer.pointer_mut(part).map(Value::take).unwrap_or_default()),
             Err(failure) => unfound(path, failure),
@@ -209,21 +216,35 @@ impl Api {
         let target = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
         // ConfigMaps may hold anything, and are many: of those in a list only the names are asked for.
         let accept = if path == CONFIG_MAPS { NAMES_ONLY } else { "application/json" };
-        match self.send(&operation, Request::get(target).header(header::ACCEPT, accept).body(Body::empty())).await {
+        match self.send(&operation, Request::get(target).header(header::ACCEPT, accept).body(Vec::new())).await {
             Ok(answer) => typed(&operation, answer),
             Err(failure) => unfound(path, failure),
         }
     }
 
-    async fn send(&self, operation: &str, request: http::Result<Request<Body>>) -> Result<Value, Failure> {
+    /// Sends a request, again after a pause while the server is too busy and says so.
+    async fn send(&self, operation: &str, request: http::Result<Request<Vec<u8>>>) -> Result<Value, Failure> {
         let request = request.map_err(|error| of_error(operation, &error))?;
+        let mut attempt = 0;
+        loop {
+            let answer = self.exchange(operation, request.clone()).await?;
+            if answer.status != 429 || attempt >= RETRIES {
+                return read(operation, &answer);
+            }
+            let asked = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            tokio::time::sleep(asked.map_or(PAUSE, Duration::from_secs).min(LONGEST_PAUSE)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn exchange(&self, operation: &str, request: Request<Vec<u8>>) -> Result<Answer, Failure> {
         let asked = self.clock.now();
-        let answer = self.client.send(request).await.map_err(|error| transport(operation, &error))?;
+        let answer = self.client.send(request.map(Body::from)).await.map_err(|error| transport(operation, &error))?;
         self.clock.note(&asked, answer.headers());
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, LARGEST_BODY).collect().await;
         let body = body.map_err(|error| of_error(operation, error.as_ref()))?.to_bytes();
-        read(operation, &Answer { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
 
