@@ -257,6 +257,16 @@ mod tests {
         assert_eq!(scrub_arguments(&arguments), ["login", "--password", REDACTED, "--cluster-name", "prod"]);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_scrubbed_once_and_for_all(text in ".{0,300}", secret in "[A-Za-z0-9/+]{40}") {
+            let scrubbed = scrub(&text).into_owned();
+            proptest::prop_assert_eq!(scrub(&scrubbed).into_owned(), scrubbed.clone());
+            let named = format!("{text}\naws_secret_access_key = {secret}\n{text}");
+            proptest::prop_assert!(!scrub(&named).contains(&secret));
+        }
+    }
+
     #[test]
     fn known_secrets_go_wherever_they_stand() {
         let mut secrets = Secrets::default();
