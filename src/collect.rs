@@ -122,7 +122,7 @@ async fn look_at_everything(request: &Request, surroundings: &Surroundings, watc
         kubeconfig: &kubeconfig,
         config: &config,
         selected: &selected,
-        proxies: Proxies::of(surroundings).unwrap_or_default(),
+        proxies: Proxies::of(surroundings),
         aws,
         cluster_name: cluster_name.clone(),
         region: region.clone(),

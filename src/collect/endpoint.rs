@@ -36,7 +36,7 @@ pub(crate) fn of_kubeconfig(cluster: &Cluster, proxies: &Proxies) -> Result<Endp
     let named = cluster.proxy_url.as_deref().filter(|url| !url.is_empty());
     let proxy = match named {
         Some(url) => Some(Proxy::new(url, "proxy-url").map_err(|error| failure(OPERATION, "InvalidProxy", error))?),
-        None => proxies.for_url(&server).cloned(),
+        None => proxy(proxies, &server)?,
     };
     Ok(Endpoint {
         server,
@@ -57,7 +57,7 @@ fn of_described(server: &str, cluster: &evidence::Cluster, proxies: &Proxies) ->
     let server = parse_server(server)?;
     let data = cluster.certificate_authority.as_ref().and_then(|authority| authority.data.as_deref());
     let ca = data.map(ca_of_base64).transpose().map_err(|error| invalid_ca(&error))?;
-    let proxy = proxies.for_url(&server).cloned();
+    let proxy = proxy(proxies, &server)?;
     Ok(Endpoint { server, ca, tls_server_name: None, insecure: false, proxy })
 }
 
@@ -101,6 +101,10 @@ pub(crate) fn stored_credential(user: &User) -> Option<Result<Issued, Failure>> 
     }
     let both = || Ok(Issued { token: token.transpose()?, certificate: certificate.transpose()? });
     Some(both())
+}
+
+fn proxy(proxies: &Proxies, server: &http::Uri) -> Result<Option<Proxy>, Failure> {
+    proxies.for_url(server).map(Option::<&Proxy>::cloned).map_err(|error| failure(OPERATION, "InvalidProxy", error))
 }
 
 fn pem(data: Option<&str>, path: Option<&str>) -> Result<String, Failure> {

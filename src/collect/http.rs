@@ -60,7 +60,7 @@ impl Http {
     /// A client for these surroundings. `ca_bundle` is the setting of the profile in force.
     pub(crate) fn new(surroundings: &Surroundings, ca_bundle: Option<&str>, clock: Clock) -> Result<Self, Failure> {
         let invalid = |code: &str, message: String| super::failure::failure("https:configure", code, message);
-        let proxies = Proxies::of(surroundings).map_err(|message| invalid("InvalidProxy", message))?;
+        let proxies = Proxies::of(surroundings);
         let roots = roots(surroundings, ca_bundle).map_err(|message| invalid("InvalidCaBundle", message))?;
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -80,7 +80,7 @@ impl Http {
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, BoxError> {
         let asked = self.clock.now();
         let request = request.map(Full::new);
-        let answer = match (&self.tunnelled, self.proxies.for_url(request.uri())) {
+        let answer = match (&self.tunnelled, self.proxies.for_url(request.uri())?) {
             (Some(tunnelled), Some(_)) => tunnelled.request(request).await?,
             _ => self.direct.request(request).await?,
         };

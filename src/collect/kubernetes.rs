@@ -1,9 +1,10 @@
 //! What is asked of the Kubernetes API, and nothing else: reads, and the two reviews in which a caller asks about
 //! itself and which store nothing. Answers are kept as the server sent them.
 
-use http::{HeaderMap, Request, Uri, header};
+use std::time::Duration;
+
+use http::{Request, Uri, header};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Bytes;
 use kube::Client;
 use kube::client::Body;
 use kube::config::{AuthInfo, Config};
@@ -16,11 +17,14 @@ use super::exec::Issued;
 use super::failure::{failure, of_error};
 use super::http::{Clock, address};
 use super::proxy::Proxy;
-use super::watch::{map, unanswered};
-use crate::evidence::redact;
+use super::watch::map;
 use crate::evidence::{
     AccessReview, Action, ActionAttempt, ConfigMap, Failure, ObjectName, Observed, ServerVersion, UserInfo,
 };
+
+mod answer;
+
+use answer::{Answer, NOT_KUBERNETES, read, scrub_texts, typed, unfound};
 
 /// `GET` of these is what the four lists of RBAC come from.
 pub(crate) const CLUSTER_ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
@@ -36,9 +40,6 @@ pub(crate) const SELF_SUBJECT_ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io
 /// What the server is told when the objects of a list are wanted without their content.
 const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/// The code of an answer that does not come from a Kubernetes API server.
-const NOT_KUBERNETES: &str = "NotKubernetes";
-
 /// Items on one page of a list, as kubectl asks for them.
 const PAGE: u32 = 500;
 
@@ -47,11 +48,13 @@ const MOST_PAGES: usize = 400;
 /// How often a list is begun again when it changed too much under way.
 const RESTARTS: usize = 2;
 
+/// How often a busy server is asked again, and how long the pauses are unless it says.
+const RETRIES: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// All of one page or object must fit in here.
 const LARGEST_BODY: usize = 64 << 20;
-
-/// Of somebody else's page this much is shown.
-const SHOWN: usize = 200;
 
 /// Where an API server is and how its certificate is checked.
 #[derive(Debug, Clone)]
@@ -69,13 +72,6 @@ pub(crate) struct Api {
     client: Client,
     clock: Clock,
     address: String,
-}
-
-/// An answer of any status.
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Bytes,
 }
 
 impl Api {
@@ -129,7 +125,7 @@ impl Api {
     pub(crate) async fn attempt(&self, target: &str) -> Observed<ActionAttempt> {
         let path = target.split('?').next().unwrap_or_default();
         let operation = format!("GET {path}");
-        match self.send(&operation, Request::get(target).body(Body::empty())).await {
+        match self.send(&operation, Request::get(target).body(Vec::new())).await {
             Ok(_) => Observed::Found(ActionAttempt { status: 200 }),
             // What the server calls healthy or its version need not be JSON.
             Err(failure) if failure.status.is_some_and(|status| (200..300).contains(&status)) => {
@@ -197,9 +193,14 @@ impl Api {
     async fn review<T: DeserializeOwned>(&self, path: &str, body: Value, part: &str) -> Observed<T> {
         let operation = format!("POST {path}");
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
-        let request = request.body(Body::from(body.to_string().into_bytes()));
+        let request = request.body(body.to_string().into_bytes());
         match self.send(&operation, request).await {
-            Ok(mut answer) => typed(&operation, answer.pointer_mut(part).map(Value::take).unwrap_or_default()),
+            Ok(mut answer) => {
+                let mut part = answer.pointer_mut(part).map(Value::take).unwrap_or_default();
+                // Among what the server knows of a caller is the access key id.
+                scrub_texts(&mut part);
+                typed(&operation, part)
+            }
             Err(failure) => unfound(path, failure),
         }
     }
@@ -209,21 +210,35 @@ impl Api {
         let target = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
         // ConfigMaps may hold anything, and are many: of those in a list only the names are asked for.
         let accept = if path == CONFIG_MAPS { NAMES_ONLY } else { "application/json" };
-        match self.send(&operation, Request::get(target).header(header::ACCEPT, accept).body(Body::empty())).await {
+        match self.send(&operation, Request::get(target).header(header::ACCEPT, accept).body(Vec::new())).await {
             Ok(answer) => typed(&operation, answer),
             Err(failure) => unfound(path, failure),
         }
     }
 
-    async fn send(&self, operation: &str, request: http::Result<Request<Body>>) -> Result<Value, Failure> {
+    /// Sends a request, again after a pause while the server is too busy and says so.
+    async fn send(&self, operation: &str, request: http::Result<Request<Vec<u8>>>) -> Result<Value, Failure> {
         let request = request.map_err(|error| of_error(operation, &error))?;
+        let mut attempt = 0;
+        loop {
+            let answer = self.exchange(operation, request.clone()).await?;
+            if answer.status != 429 || attempt >= RETRIES {
+                return read(operation, &answer);
+            }
+            let asked = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            tokio::time::sleep(asked.map_or(PAUSE, Duration::from_secs).min(LONGEST_PAUSE)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn exchange(&self, operation: &str, request: Request<Vec<u8>>) -> Result<Answer, Failure> {
         let asked = self.clock.now();
-        let answer = self.client.send(request).await.map_err(|error| transport(operation, &error))?;
+        let answer = self.client.send(request.map(Body::from)).await.map_err(|error| transport(operation, &error))?;
         self.clock.note(&asked, answer.headers());
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, LARGEST_BODY).collect().await;
         let body = body.map_err(|error| of_error(operation, error.as_ref()))?.to_bytes();
-        read(operation, &Answer { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
 
@@ -308,64 +323,6 @@ fn transport(operation: &str, error: &kube::Error) -> Failure {
     }
 }
 
-/// Reads an answer: JSON of the API, an error in the API's own form, or something that is not from there.
-fn read(operation: &str, answer: &Answer) -> Result<Value, Failure> {
-    let mut value: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let kind = value.as_ref().and_then(|value| value.get("kind")?.as_str().map(str::to_owned));
-    let is_success = (200..300).contains(&answer.status);
-    if is_success && let Some(value) = value.take().filter(Value::is_object) {
-        return Ok(value);
-    }
-    let base = Failure { operation: Some(operation.to_owned()), status: Some(answer.status), ..Failure::default() };
-    let text = |key: &str| value.as_ref().and_then(|value| value.get(key)?.as_str());
-    if !is_success && kind.as_deref() == Some("Status") {
-        return Err(Failure {
-            code: text("reason").map(str::to_owned),
-            message: redact::scrub(text("message").unwrap_or_default()).into_owned(),
-            request_id: header("audit-id"),
-            ..base
-        });
-    }
-    let page: String = String::from_utf8_lossy(&answer.body).split_whitespace().collect::<Vec<_>>().join(" ");
-    let page: String = page.chars().take(SHOWN).collect();
-    let content = header("content-type").unwrap_or("no content type".to_owned());
-    let message = format!("this is no answer of a Kubernetes API server ({content}): {}", redact::scrub(&page));
-    Err(Failure { code: Some(NOT_KUBERNETES.to_owned()), message, ..base })
-}
-
-/// An error as an observation. Only the API server's own 404 says that something is not there.
-fn unfound<T>(path: &str, failure: Failure) -> Observed<T> {
-    match (failure.status, failure.code.as_deref()) {
-        (_, Some(NOT_KUBERNETES)) => Observed::Failed(failure),
-        (Some(404), _) => Observed::Absent(crate::evidence::Absent { looked: vec![path.to_owned()] }),
-        _ => unanswered(failure),
-    }
-}
-
-/// An answer as our own type, without what is noise or could hide a secret.
-fn typed<T: DeserializeOwned>(operation: &str, mut value: Value) -> Observed<T> {
-    tidy(&mut value);
-    serde_json::from_value(value).map_or_else(
-        |error| Observed::Failed(failure(operation, NOT_KUBERNETES, format!("unexpected answer: {error}"))),
-        Observed::Found,
-    )
-}
-
-/// Drops the bookkeeping of field managers and scrubs annotations, in an object or in every item of a list.
-fn tidy(value: &mut Value) {
-    for item in value.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
-        tidy(item);
-    }
-    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    metadata.remove("managedFields");
-    for annotation in metadata.get_mut("annotations").and_then(Value::as_object_mut).into_iter().flatten() {
-        if let Value::String(text) = annotation.1 {
-            *text = redact::scrub(text).into_owned();
-        }
-    }
-}
-
 fn escape(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
@@ -373,42 +330,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(status: u16, content_type: &str, body: &str) -> Answer {
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", content_type.parse().unwrap());
-        headers.insert("audit-id", "a-1".parse().unwrap());
-        Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) }
-    }
-
-    #[test]
-    fn the_servers_own_errors_are_told_from_those_of_others() {
-        let status = r#"{"kind":"Status","message":"forbidden: User \"ada\"","reason":"Forbidden","code":403}"#;
-        let denied = read("GET /x", &answer(403, "application/json", status)).unwrap_err();
-        assert_eq!((denied.code.as_deref(), denied.request_id.as_deref()), (Some("Forbidden"), Some("a-1")));
-        assert!(matches!(unfound::<()>("/x", denied), Observed::Denied(_)));
-        let page = read("GET /x", &answer(403, "text/html", "<html><title>Blocked</title></html>")).unwrap_err();
-        assert!(matches!(unfound::<()>("/x", page), Observed::Failed(failure) if failure.message.contains("Blocked")));
-        let missing =
-            read("GET /x", &answer(404, "application/json", r#"{"kind":"Status","reason":"NotFound"}"#)).unwrap_err();
-        assert!(matches!(unfound::<()>("/x", missing), Observed::Absent(_)));
-        let other_404 = read("GET /x", &answer(404, "text/html", "404 page not found")).unwrap_err();
-        assert!(matches!(unfound::<()>("/x", other_404), Observed::Failed(_)));
-        let page = read("GET /x", &answer(200, "text/html", "<html>log in</html>")).unwrap_err();
-        assert_eq!(page.code.as_deref(), Some(NOT_KUBERNETES));
-    }
-
-    #[test]
-    fn bookkeeping_goes_and_annotations_are_scrubbed() {
-        let mut list = json!({ "items": [{ "metadata": {
-            "name": "a", "managedFields": [1], "annotations": { "x": "password=swordfish1", "y": "plain" }
-        } }] });
-        tidy(&mut list);
-        assert_eq!(
-            list["items"][0]["metadata"],
-            json!({ "name": "a", "annotations": { "x": "password=<redacted>", "y": "plain" } })
-        );
-    }
 
     #[test]
     fn look_alikes_of_aws_auth_are_recognised() {

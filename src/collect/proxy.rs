@@ -21,7 +21,8 @@ pub(crate) struct Proxy {
 /// The environment's proxy for HTTPS and its exceptions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proxies {
-    https: Option<Proxy>,
+    /// The proxy, or what is wrong with the variable.
+    https: Option<Result<Proxy, String>>,
     exceptions: Vec<Exception>,
 }
 
@@ -69,28 +70,28 @@ impl Proxy {
 impl Proxies {
     /// The environment's proxy for HTTPS.
     pub(crate) fn https(&self) -> Option<&Proxy> {
-        self.https.as_ref()
+        self.https.as_ref()?.as_ref().ok()
     }
 
-    /// Reads the variables. What is no URL is an error with the variable's name.
-    pub(crate) fn of(surroundings: &Surroundings) -> Result<Self, String> {
+    /// Reads the variables.
+    pub(crate) fn of(surroundings: &Surroundings) -> Self {
         let set = |names: [&str; 2]| {
             names.into_iter().find_map(|name| Some((name.to_owned(), surroundings.variable(name)?.to_owned())))
         };
-        let https = match set(["HTTPS_PROXY", "https_proxy"]) {
-            Some((from, text)) => Some(Proxy::new(&text, &from)?),
-            None => None,
-        };
+        let https = set(["HTTPS_PROXY", "https_proxy"]).map(|(from, text)| Proxy::new(&text, &from));
         let exceptions = set(["NO_PROXY", "no_proxy"]).map(|(_, list)| list).unwrap_or_default();
-        Ok(Self { https, exceptions: exceptions.split(',').filter_map(exception).collect() })
+        Self { https, exceptions: exceptions.split(',').filter_map(exception).collect() }
     }
 
-    /// The proxy for a URL. Plain HTTP goes straight: only emulators and instance metadata are asked that way.
-    pub(crate) fn for_url(&self, url: &Uri) -> Option<&Proxy> {
-        let host = url.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    /// The proxy for a URL, or why there can be none. Plain HTTP goes straight: only emulators and instance metadata are
+    /// asked that way.
+    pub(crate) fn for_url(&self, url: &Uri) -> Result<Option<&Proxy>, String> {
+        let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let port = url.port_u16().unwrap_or(443);
-        let proxied = url.scheme_str() == Some("https") && !is_loopback(&host) && !self.excepts(&host, port);
-        self.https.as_ref().filter(|_| proxied)
+        if url.scheme_str() != Some("https") || is_loopback(&host) || self.excepts(&host, port) {
+            return Ok(None);
+        }
+        self.https.as_ref().map(|proxy| proxy.as_ref().map_err(Clone::clone)).transpose()
     }
 
     fn excepts(&self, host: &str, port: u16) -> bool {
@@ -153,7 +154,7 @@ mod tests {
 
     fn goes_through(no_proxy: &str, url: &str) -> bool {
         let variables = surroundings(&[("HTTPS_PROXY", "proxy.example:3128"), ("NO_PROXY", no_proxy)]);
-        Proxies::of(&variables).unwrap().for_url(&url.parse().unwrap()).is_some()
+        Proxies::of(&variables).for_url(&url.parse().unwrap()).unwrap().is_some()
     }
 
     #[test]
@@ -187,14 +188,17 @@ mod tests {
     #[test]
     fn the_variable_in_capitals_wins_and_is_named() {
         let both = surroundings(&[("HTTPS_PROXY", "http://a.example"), ("https_proxy", "http://b.example")]);
-        let proxies = Proxies::of(&both).unwrap();
-        let proxy = proxies.for_url(&"https://c.example/".parse().unwrap()).unwrap();
+        let proxies = Proxies::of(&both);
+        let proxy = proxies.for_url(&"https://c.example/".parse().unwrap()).unwrap().unwrap();
         assert_eq!((proxy.from.as_str(), proxy.url.host()), ("HTTPS_PROXY", Some("a.example")));
     }
 
     #[test]
     fn what_is_no_proxy_is_an_error_without_the_password() {
-        let error = Proxies::of(&surroundings(&[("https_proxy", "socks5://ada:swordfish@a.example")])).unwrap_err();
+        let socks = [("https_proxy", "socks5://ada:swordfish@a.example"), ("NO_PROXY", "c.example")];
+        let proxies = Proxies::of(&surroundings(&socks));
+        let error = proxies.for_url(&"https://b.example/".parse().unwrap()).unwrap_err();
         assert_eq!(error, "https_proxy: proxies of the kind \"socks5\" are not supported");
+        assert_eq!(proxies.for_url(&"https://c.example/".parse().unwrap()), Ok(None));
     }
 }

@@ -23,27 +23,57 @@ const LONG_BASE64: usize = 100;
 /// so rarely.
 const CHANGES_PER_FORTY: usize = 14;
 
-/// The shapes in the order in which they are looked for, each with its replacement.
-static SHAPES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
-    [
-        (r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)", "<redacted>"),
-        (r"k8s-aws-v1\.[A-Za-z0-9_=+/-]+", "k8s-aws-v1.<redacted>"),
-        (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?", "<redacted>"),
-        (r#"(?i)(\bauthorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|aws4-hmac-sha256)\s+)?)[^\s"',<]+"#, "$1<redacted>"),
-        (r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{16,}", "$1<redacted>"),
-        (r#"(?i)(x-amz-(?:signature|security-token)(?:=|%3D|["']?\s*:\s*["']?))[^&\s"'<>]+"#, "$1<redacted>"),
-        (
-            r#"(?i)((?:secret_?access_?key|secret_?key|session_?token|security_?token|client_?secret|refresh_?token|access_?token|id_?token|device_?code|passw(?:or)?d|passphrase|client-key-data)["']?(?:=|\s*:\s*)["']?)[^\s"',;&}<]{8,}"#,
-            "$1<redacted>",
-        ),
-        (r#"(?i)("(?:token|password|passwd|secret)"\s*:\s*")[^"<]+"#, "$1<redacted>"),
-        (r#"(?i)(--?[a-z-]*(?:token|password|secret|secret-access-key)[= ]["']?)[^-\s"'<][^\s"'<]{7,}"#, "$1<redacted>"),
-        (r"(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|FQoDYXdz|AQoDYXdz)[A-Za-z0-9+/=%_-]*", "<redacted>"),
-        (r#"(?i)(\b[a-z][a-z0-9+.-]*://[^\s/@:"'<>]*:)[^\s"'<>]*@"#, "$1<redacted>@"),
-    ]
-    .into_iter()
-    .filter_map(|(shape, replacement)| Some((Regex::new(shape).ok()?, replacement)))
-    .collect()
+/// A shape of secrets. The hints, in small letters, are what a text must hold for the shape to occur in it: looking for
+/// them is much quicker than looking for the shape.
+struct Shape {
+    hints: &'static [&'static str],
+    pattern: Regex,
+    replacement: &'static str,
+}
+
+/// Hints, pattern and replacement of every shape, in the order in which they are looked for.
+const SHAPES: [(&[&str], &str, &str); 11] = [
+    (
+        &["private key-----"],
+        r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)",
+        "<redacted>",
+    ),
+    (&["k8s-aws-v1."], r"k8s-aws-v1\.[A-Za-z0-9_=+/-]+", "k8s-aws-v1.<redacted>"),
+    (&["eyj"], r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?", "<redacted>"),
+    (
+        &["authorization"],
+        r#"(?i)(\bauthorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|aws4-hmac-sha256)\s+)?)[^\s"',<]+"#,
+        "$1<redacted>",
+    ),
+    (&["bearer"], r"(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]{16,}", "$1<redacted>"),
+    (&["x-amz-s"], r#"(?i)(x-amz-(?:signature|security-token)(?:=|%3D|["']?\s*:\s*["']?))[^&\s"'<>]+"#, "$1<redacted>"),
+    (
+        &["secret", "token", "device", "passw", "passphrase", "client-key-data"],
+        r#"(?i)((?:secret_?access_?key|secret_?key|session_?token|security_?token|client_?secret|refresh_?token|access_?token|id_?token|device_?code|passw(?:or)?d|passphrase|client-key-data)["']?(?:=|\s*:\s*)["']?)[^\s"',;&}<]{8,}"#,
+        "$1<redacted>",
+    ),
+    (
+        &["\"token\"", "\"password\"", "\"passwd\"", "\"secret\""],
+        r#"(?i)("(?:token|password|passwd|secret)"\s*:\s*")[^"<]+"#,
+        "$1<redacted>",
+    ),
+    (
+        &["token", "password", "secret"],
+        r#"(?i)(--?[a-z-]*(?:token|password|secret|secret-access-key)[= ]["']?)[^-\s"'<][^\s"'<]{7,}"#,
+        "$1<redacted>",
+    ),
+    (
+        &["iqojb3jpz2lu", "fwogzxivyxdz", "fqogzxivyxdz", "fqodyxdz", "aqodyxdz"],
+        r"(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|FQoDYXdz|AQoDYXdz)[A-Za-z0-9+/=%_-]*",
+        "<redacted>",
+    ),
+    (&["://"], r#"(?i)(\b[a-z][a-z0-9+.-]*://[^\s/@:"'<>]*:)[^\s"'<>]*@"#, "$1<redacted>@"),
+];
+
+static COMPILED: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+    let compile =
+        |(hints, pattern, replacement)| Some(Shape { hints, pattern: Regex::new(pattern).ok()?, replacement });
+    SHAPES.into_iter().filter_map(compile).collect()
 });
 
 static ACCESS_KEY_ID: LazyLock<Option<Regex>> =
@@ -55,12 +85,14 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut scrubbed = Cow::Borrowed(text);
-    for (shape, replacement) in SHAPES.iter() {
-        if let Cow::Owned(replaced) = shape.replace_all(&scrubbed, *replacement) {
+    let small = text.to_ascii_lowercase();
+    let hinted = |hints: &[&str]| hints.iter().any(|hint| small.contains(hint));
+    for shape in COMPILED.iter().filter(|shape| hinted(shape.hints)) {
+        if let Cow::Owned(replaced) = shape.pattern.replace_all(&scrubbed, shape.replacement) {
             scrubbed = Cow::Owned(replaced);
         }
     }
-    if let Some(shape) = ACCESS_KEY_ID.as_ref()
+    if let Some(shape) = ACCESS_KEY_ID.as_ref().filter(|_| hinted(&["akia", "asia", "abia", "acca"]))
         && let Cow::Owned(masked) = shape.replace_all(&scrubbed, |id: &Captures<'_>| access_key_id(&id[0]))
     {
         scrubbed = Cow::Owned(masked);
@@ -182,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_shape_is_recognised_when_it_is_compiled() {
-        assert_eq!(SHAPES.len(), 11);
+        assert_eq!(COMPILED.len(), SHAPES.len());
         assert!(ACCESS_KEY_ID.is_some());
     }
 
@@ -255,6 +287,16 @@ mod tests {
     fn the_value_after_a_secret_flag_is_taken_out() {
         let arguments = ["login", "--password", "swordfish", "--cluster-name", "prod"].map(str::to_owned);
         assert_eq!(scrub_arguments(&arguments), ["login", "--password", REDACTED, "--cluster-name", "prod"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_scrubbed_once_and_for_all(text in ".{0,300}", secret in "[A-Za-z0-9/+]{40}") {
+            let scrubbed = scrub(&text).into_owned();
+            proptest::prop_assert_eq!(scrub(&scrubbed).into_owned(), scrubbed.clone());
+            let named = format!("{text}\naws_secret_access_key = {secret}\n{text}");
+            proptest::prop_assert!(!scrub(&named).contains(&secret));
+        }
     }
 
     #[test]

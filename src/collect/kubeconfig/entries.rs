@@ -143,19 +143,19 @@ impl Current {
         Some(Self { context: name, cluster, user })
     }
 
-    /// What the entries say about the EKS cluster: its name, and its region.
+    /// What the entries say about the EKS cluster: its name, and its region. What goes with the server comes first: the
+    /// plugin's arguments may be wrong about it, which is a fault of its own.
     pub(crate) fn hints(&self) -> Target {
         let exec = self.user.as_ref().and_then(|user| user.content().exec).unwrap_or_default();
         let names = [self.cluster.as_ref().map(|entry| entry.name.as_str()), Some(self.context.as_str())];
-        let by_name: Vec<_> = names.into_iter().flatten().filter_map(cluster_of_name).collect();
+        let by_name = names.into_iter().flatten().find_map(cluster_of_name);
+        let (name, region) = by_name.unzip();
         let server = self.cluster.as_ref().and_then(|entry| entry.content().server);
-        let cluster = exec.flag(&["--cluster-name", "--cluster-id", "-i"]);
-        let region = exec.flag(&["--region"]);
         Target {
-            cluster: cluster.or_else(|| by_name.first().map(|(name, _)| name.clone())),
+            cluster: name.or_else(|| exec.flag(&["--cluster-name", "--cluster-id", "-i"])),
             region: region
-                .or_else(|| by_name.first().map(|(_, region)| region.clone()))
                 .or_else(|| server.as_deref().and_then(region_of_endpoint))
+                .or_else(|| exec.flag(&["--region"]))
                 .or_else(|| exec.variable("AWS_REGION").or_else(|| exec.variable("AWS_DEFAULT_REGION"))),
             ..Target::default()
         }

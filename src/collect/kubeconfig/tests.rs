@@ -71,6 +71,12 @@ fn the_first_file_wins_entry_by_entry() {
 fn entries_tell_the_cluster_and_its_region() {
     let (_folder, loaded) = load_texts(&[KUBECONFIG]);
     let hints = loaded.current.unwrap().hints();
+    assert_eq!((hints.cluster.as_deref(), hints.region.as_deref()), (Some("prod"), Some("eu-west-1")));
+    let plain = KUBECONFIG
+        .replace("arn:aws:eks:eu-west-1:111122223333:cluster/prod", "c")
+        .replace("ABC.gr7.eu-west-1.eks.amazonaws.com", "b.example");
+    let (_folder, loaded) = load_texts(&[&plain]);
+    let hints = loaded.current.unwrap().hints();
     assert_eq!((hints.cluster.as_deref(), hints.region.as_deref()), (Some("prod2"), Some("eu-central-1")));
     let eksctl = "current-context: ada@dev.us-east-2.eksctl.io\ncontexts: [{name: ada@dev.us-east-2.eksctl.io, context: {cluster: c, user: u}}]\n";
     let (_folder, loaded) = load_texts(&[eksctl]);
