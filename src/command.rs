@@ -14,7 +14,10 @@ use std::{
 mod progress;
 
 use crate::{
-    cli::{CheckArgs, Cli, Command, DemoArgs, ExplainArgs, Output, ReportArgs, RulesCommand},
+    cli::{
+        CheckArgs, Cli, CollectArgs, Command, DemoArgs, ExplainArgs, LookArgs, Output, PermissionFormat,
+        PermissionsArgs, ReportArgs, RulesCommand,
+    },
     collect::{self, Surroundings},
     diagnose::diagnose,
     error::{Error, InputError, did_you_mean},
@@ -22,8 +25,8 @@ use crate::{
     facts::action,
     render::{self, Look},
     report::{Report, Verdict},
-    rule::{Library, Rule},
-    scenario,
+    rule::{Library, Rule, Stage},
+    scenario, symptom,
 };
 
 /// Exit status for usage errors and unreadable input.
@@ -34,7 +37,9 @@ pub fn run(cli: Cli) -> u8 {
     let look = look(cli.no_color);
     let result = match cli.command {
         Command::Check(args) => check(&args, look),
+        Command::Collect(args) => collect_to_file(&args),
         Command::Explain(args) => explain(&args, look),
+        Command::Permissions(args) => permissions(&args, look),
         Command::Rules(command) => rules(command, look),
         Command::Demo(args) => demo(&args, look),
     };
@@ -79,6 +84,16 @@ fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(),
 fn system_words(error: &io::Error) -> String {
     let words = error.to_string().to_lowercase();
     words.split_once(" (os error").map_or(words.as_str(), |(words, _)| words).to_owned()
+}
+
+/// An error text, of whatever bytes: what is no UTF-8 is replaced.
+fn read_lossy_stdin() -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| InputError::new("standard input", system_words(&error)))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn read(path: &Path) -> Result<(String, String), InputError> {
@@ -155,16 +170,64 @@ fn print(report: &Report, args: &ReportArgs, look: Look) -> Result<u8, Error> {
 }
 
 fn check(args: &CheckArgs, look: Look) -> Result<u8, Error> {
-    let library = library(args.report.rules.as_ref())?;
-    let evidence = if args.evidence.is_empty() { look_around(args)? } else { evidence_of_files(args)? };
+    let library = wanted(library(args.report.rules.as_ref())?, args)?;
+    let evidence = if args.evidence.is_empty() { look_around(&args.look)? } else { evidence_of_files(args)? };
     if let Some(path) = &args.save_evidence {
         save(&evidence, path)?;
     }
     print(&diagnose(&evidence, &library), &args.report, look)
 }
 
+/// The rules that `--only` and `--skip` leave.
+fn wanted(library: Library, args: &CheckArgs) -> Result<Library, Error> {
+    for name in args.only.iter().chain(&args.skip) {
+        let is_stage = Stage::named(name).is_some();
+        if !is_stage && library.get(name).is_none() {
+            let known = library.rules().iter().map(|rule| rule.id.as_str()).chain(Stage::ALL.map(Stage::as_str));
+            let help = match did_you_mean(name, known) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "give a stage such as mapping, or an id such as mapping/none".to_owned(),
+            };
+            return Err(Error::usage(format!("there is no stage and no cause `{name}`"), help));
+        }
+    }
+    let is_named =
+        |rule: &Rule, names: &[String]| names.iter().any(|name| *name == rule.id || name == rule.stage.as_str());
+    let rules = library
+        .rules()
+        .iter()
+        .filter(|rule| (args.only.is_empty() || is_named(rule, &args.only)) && !is_named(rule, &args.skip));
+    Ok(Library::from_rules(rules.cloned().collect()))
+}
+
+fn collect_to_file(args: &CollectArgs) -> Result<u8, Error> {
+    let evidence = look_around(&args.look)?;
+    if args.output == Path::new("-") {
+        write_out(|out| {
+            serde_json::to_writer_pretty(&mut *out, &evidence)?;
+            writeln!(out)
+        })?;
+    } else {
+        save(&evidence, &args.output)?;
+    }
+    Ok(0)
+}
+
+fn permissions(args: &PermissionsArgs, look: Look) -> Result<u8, Error> {
+    use render::permissions::{Scope, cluster_role, iam, table, terraform};
+    let (cluster, region, account) = (args.cluster.clone(), args.region.clone(), args.account.clone());
+    let scope = Scope { cluster, region, account };
+    write_out(|out| match args.format {
+        PermissionFormat::Table => table(look, out),
+        PermissionFormat::Iam => iam(&scope, out),
+        PermissionFormat::Terraform => terraform(&scope, out),
+        PermissionFormat::Clusterrole => cluster_role(out),
+    })?;
+    Ok(0)
+}
+
 /// Looks at the world.
-fn look_around(args: &CheckArgs) -> Result<Evidence, Error> {
+fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
     let mut target = Target {
         context: args.context.clone(),
         cluster: args.cluster.clone(),
@@ -178,6 +241,7 @@ fn look_around(args: &CheckArgs) -> Result<Evidence, Error> {
         target,
         kubeconfig: args.kubeconfig.clone(),
         timeout: args.timeout.map_or(defaults.timeout, Duration::from_secs_f64),
+        logs: args.logs,
         ..defaults
     };
     let surroundings = Surroundings::of_this_process();
@@ -194,7 +258,7 @@ fn look_around(args: &CheckArgs) -> Result<Evidence, Error> {
 }
 
 /// Puts what the command line asks into the target of the diagnosis.
-fn ask(args: &CheckArgs, target: &mut Target) -> Result<(), Error> {
+fn ask(args: &LookArgs, target: &mut Target) -> Result<(), Error> {
     if let Some(arn) = &args.principal {
         target.principal = Some(arn.clone());
     }
@@ -207,7 +271,7 @@ fn ask(args: &CheckArgs, target: &mut Target) -> Result<(), Error> {
     }
     target.symptom = match args.error.as_deref() {
         None => target.symptom.take(),
-        Some("-") => Some(read(Path::new("-"))?.1),
+        Some("-") => Some(read_lossy_stdin()?),
         Some(text) => Some(text.to_owned()),
     };
     Ok(())
@@ -215,7 +279,7 @@ fn ask(args: &CheckArgs, target: &mut Target) -> Result<(), Error> {
 
 fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
     let stdin = args.evidence.iter().filter(|path| path.as_path() == Path::new("-")).count();
-    if stdin + usize::from(args.error.as_deref() == Some("-")) > 1 {
+    if stdin + usize::from(args.look.error.as_deref() == Some("-")) > 1 {
         return Err(Error::usage("standard input can be read once only", "give the others as files"));
     }
     let mut all: Option<Evidence> = None;
@@ -231,10 +295,17 @@ fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
         }
     }
     let mut evidence = all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))?;
-    ask(args, &mut evidence.target)?;
-    evidence.target.context = args.context.clone().or(evidence.target.context);
-    evidence.target.cluster = args.cluster.clone().or(evidence.target.cluster);
-    evidence.target.region = args.region.clone().or(evidence.target.region);
+    let target = &mut evidence.target;
+    ask(&args.look, target)?;
+    for (asked, known) in [
+        (&args.look.context, &mut target.context),
+        (&args.look.cluster, &mut target.cluster),
+        (&args.look.region, &mut target.region),
+    ] {
+        if asked.is_some() {
+            known.clone_from(asked);
+        }
+    }
     Ok(evidence)
 }
 
@@ -263,8 +334,24 @@ fn named<'a>(library: &'a Library, id: &str) -> Result<&'a Rule, Error> {
 
 fn explain(args: &ExplainArgs, look: Look) -> Result<u8, Error> {
     let library = library(args.rules.as_ref())?;
-    let rule = named(&library, &args.id)?;
-    write_out(|out| render::explain(rule, look, out))?;
+    let text = match (&args.error, args.id.as_deref()) {
+        (Some(text), _) => Some(text.clone()),
+        (None, Some("-")) => Some(read_lossy_stdin()?),
+        (None, _) => None,
+    };
+    match (text, &args.id) {
+        (Some(text), _) => {
+            let found = symptom::recognise(&text);
+            write_out(|out| match args.output {
+                Output::Terminal => render::recognition(&found, &library, look, out),
+                Output::Json => render::recognition_json(&found, out),
+            })?;
+        }
+        (None, id) => {
+            let rule = named(&library, id.as_deref().unwrap_or_default())?;
+            write_out(|out| render::explain(rule, look, out))?;
+        }
+    }
     Ok(0)
 }
 
