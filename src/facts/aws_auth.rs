@@ -186,6 +186,8 @@ pub enum SurpriseKind {
     ArnWildcard,
     /// An IAM group, instance profile, policy or other thing that never calls.
     ArnNotAPrincipal,
+    /// A role in `mapUsers` or a user in `mapRoles`. It works, because the section does not count.
+    ArnOfOtherSection,
     /// Not an ARN at all.
     ArnMalformed,
     /// The same ARN in an earlier entry of the section, which is overridden (or, for users in other letter case, wins now
@@ -375,6 +377,10 @@ mod tests {
         ] {
             assert_eq!(surprises(&format!("{ARN}{rest}")), expected, "{rest}");
         }
+        assert_eq!(
+            surprises("- rolearn: arn:aws:iam::111122223333:user/ada\n  username:\n  groups: x\n"),
+            [(S::GroupsLost, 3, 11), (S::ArnOfOtherSection, 1, 12), (S::UsernameMissing, 1, 3)]
+        );
         let merged = format!("{ARN}  username: x\n  groups: [a]\n  {}", &ARN[2..]);
         assert_eq!(surprises(&merged), [(S::MergedEntry, 1, 3)]);
         let twice = format!("{ARN}  username: x\n  groups: [a]\n{ARN}  username: x\n  groups: [a]\n");

@@ -15,7 +15,7 @@ pub use near_miss::{NearMiss, NearMissReason, near_misses};
 pub use outcome::{Denial, DenialKind, IdentityMapping, Mapped, Outcome, Step, StepResult, UniqueIdMatch, Verdict};
 pub use store::{AccessEntry, EntryRef, Store, StoreName};
 
-use super::arn::{CanonicalArn, PrincipalArn, RawArn};
+use super::arn::{Arn, CanonicalArn, NotAnIdentity, PrincipalArn, PrincipalType, RawArn};
 use super::token::StsIdentity;
 use super::username::{PrivateDnsName, TemplateValues};
 use outcome::Search;
@@ -106,6 +106,19 @@ impl Identity {
             created_at: None,
             private_dns_name: None,
         }
+    }
+
+    /// The identity of an ARN that somebody typed: that of a session, or of a role or user with or without path. The path
+    /// is not believed, and a role alone has no session name.
+    pub fn of_arn(text: &str) -> Result<Self, NotAnIdentity> {
+        let (canonical_arn, principal_type) = PrincipalArn::new(text).canonicalize()?;
+        let session_name = match principal_type {
+            PrincipalType::Role => None,
+            PrincipalType::AssumedRole => Arn::parse(text)?.session().map(str::to_owned),
+            PrincipalType::User | PrincipalType::Root | PrincipalType::FederatedUser => Some(String::new()),
+        };
+        let raw_arn = (principal_type != PrincipalType::Role).then(|| RawArn::new(text));
+        Ok(Self { raw_arn, session_name, ..Self::new(canonical_arn) })
     }
 
     fn template_values(&self) -> TemplateValues<'_> {
@@ -266,9 +279,7 @@ mod tests {
     use super::*;
 
     fn role(name: &str) -> Identity {
-        let raw = RawArn::new(format!("arn:aws:sts::111122223333:assumed-role/{name}/ada"));
-        let session_name = Some("ada".to_owned());
-        Identity { session_name, ..Identity::new(raw.canonicalize().unwrap().0) }
+        Identity::of_arn(&format!("arn:aws:sts::111122223333:assumed-role/{name}/ada")).unwrap()
     }
 
     fn entry(path_and_name: &str, username: &str) -> AccessEntry {
@@ -310,6 +321,19 @@ mod tests {
             Outcome::AnyOf(_) => "any".to_owned(),
             Outcome::Unknown(reasons) => reasons.join("; "),
         }
+    }
+
+    #[test]
+    fn identities_of_typed_arns() {
+        let of = |text: &str| {
+            Identity::of_arn(text).map(|identity| (identity.canonical_arn.to_string(), identity.session_name))
+        };
+        let dev = "arn:aws:iam::111122223333:role/Dev".to_owned();
+        let ada = "arn:aws:iam::111122223333:user/team/ada".to_owned();
+        assert_eq!(of("arn:aws:iam::111122223333:role/team/Dev"), Ok((dev.clone(), None)));
+        assert_eq!(of("arn:aws:sts::111122223333:assumed-role/Dev/ada"), Ok((dev, Some("ada".to_owned()))));
+        assert_eq!(of(&ada), Ok((ada.clone(), Some(String::new()))));
+        assert!(of("arn:aws:iam::111122223333:group/devs").is_err());
     }
 
     #[test]

@@ -333,9 +333,7 @@ mod tests {
     const SSO: &str = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/ada";
 
     fn identity(raw: &str) -> Identity {
-        let mut identity = Identity::new(RawArn::new(raw).canonicalize().unwrap().0);
-        identity.session_name = Some(Arn::parse(raw).unwrap().session().unwrap_or_default().to_owned());
-        identity
+        Identity::of_arn(raw).unwrap()
     }
 
     fn index(data: &[(&str, &str)], entries: Vec<AccessEntry>) -> MappingIndex {
