@@ -14,6 +14,7 @@ use super::watch::unanswered;
 use crate::evidence::redact;
 use crate::evidence::{Absent, CredentialProvider, Credentials, Failure, Observed, ProfileSource};
 
+mod cache;
 mod metadata;
 mod profile;
 mod program;

@@ -32,8 +32,6 @@ pub struct Surroundings {
     pub folder: PathBuf,
     /// The folder with the files of a pod's service account.
     pub service_account: PathBuf,
-    /// Whether a person could answer a question, which exec plugins are told.
-    pub interactive: bool,
 }
 
 impl Surroundings {
@@ -44,7 +42,6 @@ impl Surroundings {
             home: std::env::home_dir(),
             folder: std::env::current_dir().unwrap_or_default(),
             service_account: SERVICE_ACCOUNT.into(),
-            interactive: std::io::IsTerminal::is_terminal(&std::io::stdin()),
         }
     }
 
@@ -141,7 +138,6 @@ pub(crate) mod tests {
             home: Some("/home/ada".into()),
             folder: "/work".into(),
             service_account: "/nowhere".into(),
-            interactive: false,
         }
     }
 

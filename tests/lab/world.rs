@@ -161,7 +161,6 @@ impl Lab {
             home: Some(folder.to_owned()),
             folder: folder.to_owned(),
             service_account: folder.join("nowhere"),
-            interactive: false,
         }
     }
 

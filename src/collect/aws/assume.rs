@@ -16,6 +16,8 @@ pub(crate) struct RoleRequest {
     pub(crate) session_name: Option<String>,
     pub(crate) external_id: Option<String>,
     pub(crate) duration_seconds: Option<i32>,
+    /// The device whose code is needed; a role with one is never taken here.
+    pub(crate) mfa_serial: Option<String>,
 }
 
 impl Aws<'_> {

@@ -13,50 +13,83 @@ use crate::evidence::Failure;
 /// Longer chains of profiles are a loop or a joke.
 const LONGEST_CHAIN: usize = 10;
 
+/// A profile's roles, its own first, and what the keys to take the last one with come from.
+struct Plan<'c> {
+    roles: Vec<RoleRequest>,
+    base: Base<'c>,
+}
+
+/// Where a chain of roles begins.
+enum Base<'c> {
+    /// A profile with credentials of its own.
+    Profile(&'c str, &'c Section),
+    /// `credential_source`.
+    Source(&'c str),
+}
+
 impl Chain<'_> {
     /// The keys of a profile, by whatever it is configured with.
     pub(super) async fn of_profile(&self, name: &str) -> Result<Keys, Failure> {
+        let plan = self.plan(name)?;
+        // The AWS CLI keeps the keys of roles, and asks no code for MFA while they last.
+        let cached = plan.roles.iter().enumerate().find_map(|(place, role)| Some((place, self.cached_role(role)?)));
+        let (mut keys, roles) = match cached {
+            Some((place, keys)) => (keys, plan.roles.get(..place).unwrap_or_default()),
+            None => {
+                if let Some(role) = plan.roles.iter().find(|role| role.mfa_serial.is_some()) {
+                    return Err(mfa_required(role));
+                }
+                let keys = match plan.base {
+                    Base::Profile(name, profile) => self.own_keys(name, profile).await?,
+                    Base::Source(source) => self.of_source(source).await?,
+                };
+                (keys, plan.roles.as_slice())
+            }
+        };
+        for role in roles.iter().rev() {
+            if role.mfa_serial.is_some() {
+                return Err(mfa_required(role));
+            }
+            keys = self.aws.assume_role(&keys, role).await?;
+        }
+        Ok(keys)
+    }
+
+    /// Follows a profile down to the one that holds credentials of its own.
+    fn plan<'s>(&'s self, name: &'s str) -> Result<Plan<'s>, Failure> {
         let mut roles = Vec::new();
         let mut visited: Vec<&str> = Vec::new();
         let mut name = name;
-        // From the profile in force down to the one that holds credentials of its own …
-        let mut keys = loop {
+        let base = loop {
             let Some(profile) = self.config.profile(name) else {
                 return Err(invalid(format!("The source_profile \"{name}\" does not exist.")));
             };
             let first = visited.is_empty();
             if visited.contains(&name) || visited.len() >= LONGEST_CHAIN {
+                let visited = visited.join(" -> ");
                 return Err(invalid(format!(
-                    "Infinite loop in credential configuration detected: {} -> {name}",
-                    visited.join(" -> ")
+                    "Infinite loop in credential configuration detected: {visited} -> {name}"
                 )));
             }
             visited.push(name);
             let takes_role = text(profile, "role_arn").is_some() && text(profile, "web_identity_token_file").is_none();
             // Below the first profile keys of its own come before a role.
             if !takes_role || (!first && holds_keys(profile)) {
-                break self.own_keys(name, profile).await?;
+                break Base::Profile(name, profile);
             }
             roles.push(role_request(profile));
             match (text(profile, "source_profile"), text(profile, "credential_source")) {
-                (Some(source), None) if source == name && holds_keys(profile) => {
-                    break self.own_keys(name, profile).await?;
-                }
+                (Some(source), None) if source == name && holds_keys(profile) => break Base::Profile(name, profile),
                 (Some(source), None) => name = source,
-                (None, Some(source)) => break self.of_source(source).await?,
+                (None, Some(source)) => break Base::Source(source),
                 (Some(_), Some(_)) => {
-                    return Err(invalid(format!(
-                        "The profile \"{name}\" contains both source_profile and credential_source."
-                    )));
+                    let message = format!("The profile \"{name}\" contains both source_profile and credential_source.");
+                    return Err(invalid(message));
                 }
                 (None, None) => return Err(partial("assume-role", "source_profile or credential_source")),
             }
         };
-        // … and back up, taking the roles.
-        for role in roles.iter().rev() {
-            keys = self.aws.assume_role(&keys, role).await?;
-        }
-        Ok(keys)
+        Ok(Plan { roles, base })
     }
 
     /// The keys that a profile itself is configured for, in botocore's order.
@@ -146,7 +179,14 @@ fn role_request(profile: &Section) -> RoleRequest {
         session_name: owned("role_session_name"),
         external_id: owned("external_id"),
         duration_seconds: owned("duration_seconds").and_then(|seconds| seconds.parse().ok()),
+        mfa_serial: owned("mfa_serial"),
     }
+}
+
+fn mfa_required(role: &RoleRequest) -> Failure {
+    let serial = role.mfa_serial.as_deref().unwrap_or_default();
+    let message = format!("{} is taken with a code of {serial}, and nobody can be asked for it here", role.role_arn);
+    failure(OPERATION, "MfaRequired", message)
 }
 
 fn invalid(message: String) -> Failure {

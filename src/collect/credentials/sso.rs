@@ -1,15 +1,12 @@
 //! Credentials of IAM Identity Center and of `aws login`. The session that `aws sso login` left in the CLI's cache is
 //! used as it is; renewing it is left to the CLI, since that changes the cache.
 
-#![expect(clippy::disallowed_methods, reason = "the CLI's caches are read here")]
-
-use std::path::{Path, PathBuf};
-
 use aws_credential_types::Credentials as Keys;
 use jiff::Timestamp;
-use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use serde_json::Value;
 
+use super::cache::{cache_file, hexadecimal, read_cache, time};
 use super::{Chain, OPERATION, now, text};
 use crate::collect::aws::answer;
 use crate::collect::aws_config::AwsConfig;
@@ -151,24 +148,4 @@ impl Chain<'_> {
             _ => self.by_aws_cli(name).await,
         }
     }
-}
-
-/// A file of one of the CLI's caches, below the home folder.
-fn cache_file(kind: &str, algorithm: &'static Algorithm, key: &str) -> String {
-    format!("~/.aws/{kind}/cache/{}.json", hexadecimal(algorithm, key))
-}
-
-fn hexadecimal(algorithm: &'static Algorithm, text: &str) -> String {
-    digest(algorithm, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn read_cache(path: &Path) -> Result<Value, String> {
-    let shown = |error: String| format!("{}: {error}", PathBuf::from(path).display());
-    let text = std::fs::read(path).map_err(|error| shown(error.to_string()))?;
-    serde_json::from_slice(&text).map_err(|_| shown("not JSON".to_owned()))
-}
-
-/// A time in a cache: RFC 3339, or with `UTC` for `Z` as older CLIs wrote it.
-fn time(cached: &Value, key: &str) -> Option<Timestamp> {
-    cached.get(key)?.as_str()?.replace("UTC", "Z").parse().ok()
 }

@@ -18,6 +18,10 @@ source_profile = loop2
 [profile loop2]
 role_arn = arn:aws:iam::111122223333:role/b
 source_profile = loop
+[profile mfa]
+role_arn = arn:aws:iam::111122223333:role/a
+source_profile = dev
+mfa_serial = arn:aws:iam::111122223333:mfa/ada
 [profile sourceless]
 role_arn = arn:aws:iam::111122223333:role/a
 [profile sso]
@@ -106,6 +110,25 @@ fn a_program_hands_out_keys_or_says_why_not() {
 fn impossible_chains_are_refused_in_botocores_words() {
     assert!(resolve(&[("AWS_PROFILE", "loop")], None).failure().unwrap().message.contains("Infinite loop"));
     assert_eq!(code(&resolve(&[("AWS_PROFILE", "sourceless")], None)), "PartialCredentials");
+}
+
+#[test]
+fn a_role_with_mfa_needs_what_the_cli_has_kept() {
+    let mfa = [("AWS_PROFILE", "mfa")];
+    assert_eq!(code(&resolve(&mfa, None)), "MfaRequired");
+    let keep = |end: &'static str| {
+        move |home: &std::path::Path| {
+            let folder = home.join(".aws/cli/cache");
+            std::fs::create_dir_all(&folder).unwrap();
+            let keys = format!(
+                r#"{{"Credentials":{{"AccessKeyId":"ASIAROLEROLEROLEROL1","SecretAccessKey":"swordfish","SessionToken":"swordfish","Expiration":"{end}"}}}}"#
+            );
+            std::fs::write(folder.join("86d832eed2086447969741c796cffdc3956c89b8.json"), keys).unwrap();
+        }
+    };
+    let kept = resolve_with(&mfa, None, keep("2030-01-01T00:00:00Z"));
+    assert_eq!(kept.found().unwrap().provider, CredentialProvider::AssumeRole);
+    assert_eq!(code(&resolve_with(&mfa, None, keep("2020-01-01T00:00:00Z"))), "MfaRequired");
 }
 
 #[test]
