@@ -103,6 +103,23 @@ const DRESSES: &[Dress] = &[
     ("indentation and blanks at the end", |text| format!("   {}   ", text.replace('\n', "   \n      "))),
     ("a code fence", |text| format!("I get this, why?\n```\n{text}\n```\nThanks!")),
     ("words around", |text| format!("$ kubectl get pods\n{text}\n$ echo $?\n1\n")),
+    ("other names", |text| {
+        let names = [
+            ("/home/alice", "/Users/Max Müller"),
+            ("alice", "max.mueller+x@corp.example"),
+            ("demo", "prod-eu_1"),
+            ("us-east-1", "ap-southeast-2"),
+            ("111122223333", "444455556666"),
+            ("prod", "Prod/Admins"),
+            ("gone", "a b"),
+            ("aws-nosuch", "granted.exe"),
+            ("444BCB3A3FCF", "0A1B2C3D4E5F"),
+        ];
+        names.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
+    }),
+    ("single quotes", |text| text.replace('"', "'")),
+    ("backticks", |text| text.replace('"', "`")),
+    ("a capital letter", |text| text.replacen("error", "Error", 1)),
     ("NUL bytes of UTF-16", |text| text.chars().flat_map(|character| [character, '\0']).collect()),
 ];
 
