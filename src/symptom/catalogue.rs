@@ -1,7 +1,18 @@
 //! The catalogue of error messages: data in `messages/*.txt`, read once, at the first use.
 //!
-//! A file is a list of paragraphs. The first line of a paragraph is the message's id, the others are `  key: value`.
-//! `[client]` begins the messages of another client; a line that starts with `#` is a remark.
+//! The first line of a message is its id, the others are `  key: value`. `[client]` begins the messages of another client;
+//! a line that starts with `#` is a remark. Keys:
+//!
+//! - `pattern`: a regular expression; any blank stands for any white space, letter case and kinds of quotes do not matter,
+//!   and a group with the name of a fact ([`StatedFacts`](super::StatedFacts)) states that fact. `or`: a further wording.
+//! - `sample`: a real text of this kind, in one line, with `\n`, `\t` and `\\`.
+//! - `classes`: the symptoms that it can be.
+//! - `causes`: rule ids with weights, or the name of a list in `causes.txt`.
+//! - `meaning`: one or two sentences for somebody who sees the text for the first time. `note`: what to know besides.
+//! - `proves`: the cause that the text states by itself. It must be the likeliest one.
+//! - `general: yes`: any other message near it says more, because this one is an envelope, a notice or a consequence.
+//! - `over`: messages that count for nothing where this one is read from the same words or within a few lines. Else the
+//!   one with more certain letters counts.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -220,6 +231,12 @@ mod tests {
             assert!(message.proves.is_none_or(|proven| message.causes[0].0 == proven), "{}", message.id);
             assert!(message.meaning.ends_with('.') && message.meaning.len() < 400, "{}", message.id);
             assert!(!message.client.is_empty() && !message.classes.is_empty(), "{}", message.id);
+            let mutual = |other: &&Message| message.over.contains(&other.id) && other.over.contains(&message.id);
+            assert!(
+                !catalogue.messages.iter().any(|other| mutual(&other)),
+                "{} is over another that is over it",
+                message.id
+            );
         }
     }
 

@@ -32,9 +32,13 @@ pub(crate) fn combine(text: &str, scan: Scan) -> Recognition<'_> {
         stated.complete_with(facts);
     }
     let speaking: Vec<&'static Message> = speaking(&messages);
+    let causes = causes(&speaking);
+    let proof = |(cause, _): &(CauseId, f64)| {
+        speaking.iter().find(|message| message.proves == Some(*cause)).map(|message| (*cause, *message))
+    };
     Recognition {
-        causes: causes(&speaking),
-        proves: speaking.iter().find_map(|message| message.proves.map(|cause| (cause, *message))),
+        proves: causes.iter().find_map(proof),
+        causes,
         classes: classes(&speaking),
         stated,
         nearest: if messages.is_empty() { scan.nearest } else { None },

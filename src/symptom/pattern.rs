@@ -12,6 +12,8 @@ use regex_lite::Regex;
 const BITS: usize = 1 << 15;
 /// Bytes of a gram. A literal shorter than this cannot rule a text out.
 const GRAM: usize = 4;
+/// Fewer grams than this are found together in any text.
+const FEW: u32 = 16;
 
 /// A regular expression with the literal texts that its matches contain.
 pub(crate) struct Pattern {
@@ -76,10 +78,10 @@ impl Pattern {
         is_conceivable(&self.parts, lowercase)
     }
 
-    /// The share of the pattern's grams that the text has, from 0 to 1.
+    /// The share of the pattern's grams that the text has, from 0 to 1; 0 if the pattern has too few to compare.
     pub(crate) fn likeness(&self, text: &Grams) -> f64 {
         let (shared, total) = likeness(&self.parts, text);
-        if total == 0 { 0.0 } else { f64::from(shared) / f64::from(total) }
+        if total < FEW { 0.0 } else { f64::from(shared) / f64::from(total) }
     }
 }
 

@@ -22,7 +22,7 @@ const BUDGET: usize = 6 * 1024 * 1024;
 /// Places of one literal that are examined in one passage.
 const PLACES: usize = 16;
 /// The share of a message's literal parts that a line must have to be called like it.
-const ALIKE: f64 = 0.5;
+const ALIKE: f64 = 0.6;
 /// Matches of one message that are kept.
 const MATCHES: usize = 16;
 
@@ -212,8 +212,9 @@ impl Scanner<'_> {
         if passage.start > 0 {
             return;
         }
-        for line in passage.readable.text.lines().take(64) {
-            let grams = Grams::of(&same_quotes(&line.to_ascii_lowercase()));
+        for line in passage.plain.lines().take(64) {
+            let start = line.get(..line.floor_char_boundary(1000)).unwrap_or_default();
+            let grams = Grams::of(&start.to_ascii_lowercase());
             for message in &self.catalogue.messages {
                 let likeness = message.patterns.iter().map(|pattern| pattern.likeness(&grams)).fold(0.0, f64::max);
                 if self.nearest.is_none_or(|(best, _)| likeness > best) {
