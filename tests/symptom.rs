@@ -302,11 +302,12 @@ fn places_are_those_of_the_original_text() {
 
 #[test]
 fn what_the_plugin_printed_outweighs_that_it_failed() {
-    let text = "Unable to locate credentials. You can configure credentials by running \"aws configure\".\n\
+    let text = "The config profile (prod) could not be found\n\
                 Unable to connect to the server: getting credentials: exec: executable aws failed with exit code 255";
     let found = recognise(text);
-    assert_eq!(found.causes[0].0, "credentials/none");
-    assert_eq!(found.proves.map(|(cause, message)| (cause, message.id)), Some(("credentials/none", "aws-nocreds-v1")));
+    let proof = Some(("credentials/profile-not-found", "aws-profile-missing"));
+    assert_eq!(found.proves.map(|(cause, message)| (cause, message.id)), proof);
+    assert_eq!(found.stated.profile.as_deref(), Some("prod"));
     assert_eq!(found.stated.exec_command.as_deref(), Some("aws"));
     assert_eq!(found.classes, [SymptomClass::Exec, SymptomClass::Aws]);
 }

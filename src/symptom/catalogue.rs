@@ -10,7 +10,7 @@
 //! - `causes`: rule ids with weights, or the name of a list in `causes.txt`.
 //! - `meaning`: one or two sentences for somebody who sees the text for the first time. `note`: what to know besides.
 //! - `proves`: the cause that the text states by itself. It must be the likeliest one.
-//! - `general: yes`: any other message near it says more, because this one is an envelope, a notice or a consequence.
+//! - `precision`: `broad` or `general` ([`Precision`]); else precise.
 //! - `over`: messages that count for nothing where this one is read from the same words or within a few lines. Else the
 //!   one with more certain letters counts.
 
@@ -22,6 +22,17 @@ use super::pattern::Pattern;
 
 /// The id of a cause, which is the path of its rule: `mapping/role-path`.
 pub type CauseId = &'static str;
+
+/// How much a message says beside others. Only the most precise ones of a text count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precision {
+    /// It speaks of this failure and no other.
+    Precise,
+    /// Programs that have nothing to do with AWS or Kubernetes write it too.
+    Broad,
+    /// An envelope, a notice, or what follows from the failure: any other message near it says more.
+    General,
+}
 
 /// An error message that some client, service or log writes.
 pub struct Message {
@@ -40,8 +51,8 @@ pub struct Message {
     pub causes: Vec<(CauseId, f64)>,
     /// The cause that this text states by itself, so that nothing else need be looked up.
     pub proves: Option<CauseId>,
-    /// Whether another message near it says more: it is an envelope, a notice, or what follows from the failure.
-    pub is_general: bool,
+    /// How much it says beside other messages.
+    pub precision: Precision,
     /// Messages that say less than this one where both are read from the same words.
     pub(crate) over: Vec<&'static str>,
     /// Expressions for its wordings; the first one is that of the sample.
@@ -138,7 +149,7 @@ fn content(text: &'static str) -> impl Iterator<Item = &'static str> {
 
 fn key_and_value(line: &'static str) -> Option<(&'static str, &'static str)> {
     const KNOWN: [&str; 10] =
-        ["pattern", "or", "sample", "classes", "causes", "meaning", "proves", "general", "over", "note"];
+        ["pattern", "or", "sample", "classes", "causes", "meaning", "proves", "precision", "over", "note"];
     let (key, value) = line.trim_start().split_once(':')?;
     KNOWN.contains(&key).then_some((key, value.strip_prefix(' ')?))
 }
@@ -164,7 +175,12 @@ fn message(
             None => weights(causes)?,
         },
         proves: optional("proves"),
-        is_general: optional("general") == Some("yes"),
+        precision: match optional("precision") {
+            None => Precision::Precise,
+            Some("broad") => Precision::Broad,
+            Some("general") => Precision::General,
+            Some(other) => return Err(format!("no precision: {other}")),
+        },
         over: optional("over").map(|ids| ids.split(' ').collect()).unwrap_or_default(),
         patterns: std::iter::once(required("pattern")?)
             .chain(keys.iter().filter(|(key, _)| *key == "or").map(|(_, value)| *value))
