@@ -17,7 +17,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{CauseId, Message, messages};
+pub use catalogue::{CauseId, Message, Precision, messages};
 pub use stated::StatedFacts;
 
 /// What is seen from outside. A cause that does not produce the symptom cannot be behind it.
@@ -101,8 +101,8 @@ pub struct Recognised<'t> {
 
 /// What a text says.
 pub struct Recognition<'t> {
-    /// The messages, those that say most first: precise ones in the order of the text, then general ones, then those
-    /// whose words already belong to another.
+    /// The messages, those that say most first: precise ones in the order of the text, then broad and general ones, then
+    /// those whose words already belong to another.
     pub messages: Vec<Recognised<'t>>,
     /// The causes that may be behind all of them, most likely first; the weights add up to 1.
     pub causes: Vec<(CauseId, f64)>,

@@ -103,6 +103,23 @@ const DRESSES: &[Dress] = &[
     ("indentation and blanks at the end", |text| format!("   {}   ", text.replace('\n', "   \n      "))),
     ("a code fence", |text| format!("I get this, why?\n```\n{text}\n```\nThanks!")),
     ("words around", |text| format!("$ kubectl get pods\n{text}\n$ echo $?\n1\n")),
+    ("other names", |text| {
+        let names = [
+            ("/home/alice", "/Users/Max Müller"),
+            ("alice", "max.mueller+x@corp.example"),
+            ("demo", "prod-eu_1"),
+            ("us-east-1", "ap-southeast-2"),
+            ("111122223333", "444455556666"),
+            ("prod", "Prod/Admins"),
+            ("gone", "a b"),
+            ("aws-nosuch", "granted.exe"),
+            ("444BCB3A3FCF", "0A1B2C3D4E5F"),
+        ];
+        names.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
+    }),
+    ("single quotes", |text| text.replace('"', "'")),
+    ("backticks", |text| text.replace('"', "`")),
+    ("a capital letter", |text| text.replacen("error", "Error", 1)),
     ("NUL bytes of UTF-16", |text| text.chars().flat_map(|character| [character, '\0']).collect()),
 ];
 
@@ -285,11 +302,12 @@ fn places_are_those_of_the_original_text() {
 
 #[test]
 fn what_the_plugin_printed_outweighs_that_it_failed() {
-    let text = "Unable to locate credentials. You can configure credentials by running \"aws configure\".\n\
+    let text = "The config profile (prod) could not be found\n\
                 Unable to connect to the server: getting credentials: exec: executable aws failed with exit code 255";
     let found = recognise(text);
-    assert_eq!(found.causes[0].0, "credentials/none");
-    assert_eq!(found.proves.map(|(cause, message)| (cause, message.id)), Some(("credentials/none", "aws-nocreds-v1")));
+    let proof = Some(("credentials/profile-not-found", "aws-profile-missing"));
+    assert_eq!(found.proves.map(|(cause, message)| (cause, message.id)), proof);
+    assert_eq!(found.stated.profile.as_deref(), Some("prod"));
     assert_eq!(found.stated.exec_command.as_deref(), Some("aws"));
     assert_eq!(found.classes, [SymptomClass::Exec, SymptomClass::Aws]);
 }
@@ -313,7 +331,7 @@ fn weights_add_up_and_symptoms_rule_out() {
 #[test]
 fn what_is_not_known_is_compared_with_what_is() {
     let nearest = |text| recognise(text).nearest.map(|message| message.id);
-    assert_eq!(nearest("error: You must be loged in to the server (unauthorised)"), Some("kubectl-401-unauthorized"));
+    assert_eq!(nearest("error: You must be loged in to the server (unauthorised)"), Some("kubectl-401-other"));
     assert_eq!(nearest("exec: executabel aws not found anywhere"), Some("exec-not-found"));
     assert_eq!(nearest("Lorem ipsum dolor sit amet"), None);
     assert_eq!(nearest(""), None);

@@ -1,7 +1,18 @@
 //! The catalogue of error messages: data in `messages/*.txt`, read once, at the first use.
 //!
-//! A file is a list of paragraphs. The first line of a paragraph is the message's id, the others are `  key: value`.
-//! `[client]` begins the messages of another client; a line that starts with `#` is a remark.
+//! The first line of a message is its id, the others are `  key: value`. `[client]` begins the messages of another client;
+//! a line that starts with `#` is a remark. Keys:
+//!
+//! - `pattern`: a regular expression; any blank stands for any white space, letter case and kinds of quotes do not matter,
+//!   and a group with the name of a fact ([`StatedFacts`](super::StatedFacts)) states that fact. `or`: a further wording.
+//! - `sample`: a real text of this kind, in one line, with `\n`, `\t` and `\\`.
+//! - `classes`: the symptoms that it can be.
+//! - `causes`: rule ids with weights, or the name of a list in `causes.txt`.
+//! - `meaning`: one or two sentences for somebody who sees the text for the first time. `note`: what to know besides.
+//! - `proves`: the cause that the text states by itself. It must be the likeliest one.
+//! - `precision`: `broad` or `general` ([`Precision`]); else precise.
+//! - `over`: messages that count for nothing where this one is read from the same words or within a few lines. Else the
+//!   one with more certain letters counts.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,6 +22,17 @@ use super::pattern::Pattern;
 
 /// The id of a cause, which is the path of its rule: `mapping/role-path`.
 pub type CauseId = &'static str;
+
+/// How much a message says beside others. Only the most precise ones of a text count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precision {
+    /// It speaks of this failure and no other.
+    Precise,
+    /// Programs that have nothing to do with AWS or Kubernetes write it too.
+    Broad,
+    /// An envelope, a notice, or what follows from the failure: any other message near it says more.
+    General,
+}
 
 /// An error message that some client, service or log writes.
 pub struct Message {
@@ -29,8 +51,8 @@ pub struct Message {
     pub causes: Vec<(CauseId, f64)>,
     /// The cause that this text states by itself, so that nothing else need be looked up.
     pub proves: Option<CauseId>,
-    /// Whether another message near it says more: it is an envelope, a notice, or what follows from the failure.
-    pub is_general: bool,
+    /// How much it says beside other messages.
+    pub precision: Precision,
     /// Messages that say less than this one where both are read from the same words.
     pub(crate) over: Vec<&'static str>,
     /// Expressions for its wordings; the first one is that of the sample.
@@ -127,7 +149,7 @@ fn content(text: &'static str) -> impl Iterator<Item = &'static str> {
 
 fn key_and_value(line: &'static str) -> Option<(&'static str, &'static str)> {
     const KNOWN: [&str; 10] =
-        ["pattern", "or", "sample", "classes", "causes", "meaning", "proves", "general", "over", "note"];
+        ["pattern", "or", "sample", "classes", "causes", "meaning", "proves", "precision", "over", "note"];
     let (key, value) = line.trim_start().split_once(':')?;
     KNOWN.contains(&key).then_some((key, value.strip_prefix(' ')?))
 }
@@ -153,7 +175,12 @@ fn message(
             None => weights(causes)?,
         },
         proves: optional("proves"),
-        is_general: optional("general") == Some("yes"),
+        precision: match optional("precision") {
+            None => Precision::Precise,
+            Some("broad") => Precision::Broad,
+            Some("general") => Precision::General,
+            Some(other) => return Err(format!("no precision: {other}")),
+        },
         over: optional("over").map(|ids| ids.split(' ').collect()).unwrap_or_default(),
         patterns: std::iter::once(required("pattern")?)
             .chain(keys.iter().filter(|(key, _)| *key == "or").map(|(_, value)| *value))
@@ -220,6 +247,12 @@ mod tests {
             assert!(message.proves.is_none_or(|proven| message.causes[0].0 == proven), "{}", message.id);
             assert!(message.meaning.ends_with('.') && message.meaning.len() < 400, "{}", message.id);
             assert!(!message.client.is_empty() && !message.classes.is_empty(), "{}", message.id);
+            let mutual = |other: &&Message| message.over.contains(&other.id) && other.over.contains(&message.id);
+            assert!(
+                !catalogue.messages.iter().any(|other| mutual(&other)),
+                "{} is over another that is over it",
+                message.id
+            );
         }
     }
 

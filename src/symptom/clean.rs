@@ -269,3 +269,71 @@ fn is_prefix(word: &str) -> bool {
     let is_bracketed = word.len() > 2 && word.starts_with('[') && word.ends_with(']');
     is_time || is_level && !word.starts_with(['"', '\'']) || is_bracketed && word != "[ERROR]:"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_around_the_words_is_taken_away() {
+        let cases = [
+            ("\u{1b}[1;31mError:\u{1b}[0m it\u{1b}[K", "Error: it"),
+            ("\\u001b[31mError:\\u001b[0m it \\x1b[2K", "Error: it"),
+            ("[31mError:[0m [Errno 2] [x]", "Error: [Errno 2] [x]"),
+            ("\u{1b}]8;;https://example.com\u{7}link\u{1b}]8;;\u{7}!", "link!"),
+            ("\u{1b}]0;title\u{1b}\\rest", "rest"),
+            (r#"{\"msg\":\"can\'t\"}"#, r#"{"msg":"can't"}"#),
+            (r#"err=\\\"a\nb\\\""#, "err=\"a\nb\""),
+            (r"C:\Users\nadia\.kube\temp", r"C:\Users\nadia\.kube\temp"),
+            (r"a\u003cb\u003e \u00e4", r"a<b> \u00e4"),
+            ("&lt;Code&gt; &quot;x&quot; &amp;&#39; & co", "<Code> \"x\" &' & co"),
+            ("doesn’t “work” – no", "doesn't \"work\" - no"),
+            ("doesnâ€™t â€œworkâ€\u{9d}", "doesn't \"work\""),
+            ("│ a\n│\n│   b  ", "a\nb"),
+            ("e\0r\0r\0", "err"),
+            ("a\r\n\r\n b\rc", "a\nb\nc"),
+            ("zero\u{200b}width", "zerowidth"),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(clean(raw, Wrapping::Lines).text, expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn places_lead_back_to_the_original() {
+        let raw = "\u{1b}[31mä “b”\u{1b}[0m  c";
+        let readable = clean(raw, Wrapping::Lines);
+        assert_eq!(readable.text, "ä \"b\" c");
+        for (index, letter) in [(0, "ä"), (3, "“"), (4, "b"), (5, "”"), (7, "c")] {
+            assert!(raw[readable.origin(index)..].starts_with(letter), "{letter}");
+        }
+        assert_eq!(readable.origin(99), raw.len());
+    }
+
+    #[test]
+    fn lines_that_were_cut_go_on() {
+        let raw = "error: You must be logged in to the serv\ner (Unauthorized)\n$ \n";
+        assert_eq!(cut_width(raw), Some(40));
+        let readable = clean(raw, Wrapping::Cut(40));
+        assert_eq!(readable.text, "error: You must be logged in to the server (Unauthorized)\n$\n");
+    }
+
+    #[test]
+    fn a_message_starts_after_what_a_log_writes_before_it() {
+        let cases = [
+            ("2026-11-21T10:00:00.123Z no", "no"),
+            ("2026-11-21 10:00:00,123 [main] ERROR: it", "ERROR: it"),
+            ("2026-11-21 10:00:00 WARN [http-1] it", "it"),
+            ("2026-11-21T10:00:00Z ##[error]it", "it"),
+            ("ci-1  | it", "it"),
+            ("> it", "it"),
+            ("[2026-11-21T10:00:00.123Z] it", "it"),
+            ("aws: [ERROR]: it", "aws: [ERROR]: it"),
+            ("  error: EOF", "  error: EOF"),
+            ("10.0.4.17 is an address", "10.0.4.17 is an address"),
+        ];
+        for (line, message) in cases {
+            assert_eq!(&line[message_start(line)..], message, "{line}");
+        }
+    }
+}

@@ -2,14 +2,14 @@
 //!
 //! Causes: each message states how likely its causes are. Messages with different lists are different observations of one
 //! failure, so their weights multiply; a cause that a message does not list keeps a small weight, because lists are never
-//! complete. Messages with the same list are the same observation, told twice: they count once. If there are only general
-//! messages, the one that says most counts alone.
+//! complete. Messages with the same list are the same observation, told twice: they count once. Only the most precise
+//! messages count; of those that are not precise only the one that says most.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::catalogue::{CauseId, Message};
+use super::catalogue::{CauseId, Message, Precision};
 use super::scan::{Match, Scan};
 use super::{Recognised, Recognition, StatedFacts, SymptomClass};
 
@@ -23,8 +23,9 @@ pub(crate) fn combine(text: &str, scan: Scan) -> Recognition<'_> {
     found.sort_by_key(|one| (one.range.start, one.message.map(|message| message.id), Reverse(one.specificity)));
     let mut messages = recognised(text, most_specific(found));
     messages.sort_by_key(|one| {
-        let is_general = one.message.is_general;
-        (one.is_subsumed, is_general, Reverse(if is_general { one.specificity } else { 0 }))
+        let precision = one.message.precision;
+        let says = if precision == Precision::Precise { 0 } else { one.specificity };
+        (one.is_subsumed, precision, Reverse(says))
     });
     statements.sort_by_key(|one| one.range.start);
     let mut stated = StatedFacts::default();
@@ -32,9 +33,13 @@ pub(crate) fn combine(text: &str, scan: Scan) -> Recognition<'_> {
         stated.complete_with(facts);
     }
     let speaking: Vec<&'static Message> = speaking(&messages);
+    let causes = causes(&speaking);
+    let proof = |(cause, _): &(CauseId, f64)| {
+        speaking.iter().find(|message| message.proves == Some(*cause)).map(|message| (*cause, *message))
+    };
     Recognition {
-        causes: causes(&speaking),
-        proves: speaking.iter().find_map(|message| message.proves.map(|cause| (cause, *message))),
+        proves: causes.iter().find_map(proof),
+        causes,
         classes: classes(&speaking),
         stated,
         nearest: if messages.is_empty() { scan.nearest } else { None },
@@ -94,7 +99,7 @@ fn recognised(text: &str, found: Vec<Match>) -> Vec<Recognised<'_>> {
 /// For each match: whether another one is read from the same words, or near them, and says more. What says most is
 /// decided first, so of words that several messages share one always counts.
 fn subsumed(found: &[Match]) -> Vec<bool> {
-    let rank = |one: &Match| one.message.map(|message| (message.is_general, Reverse(one.specificity), message.id));
+    let rank = |one: &Match| one.message.map(|message| (message.precision, Reverse(one.specificity), message.id));
     let mut by_rank: Vec<usize> = (0..found.len()).collect();
     by_rank.sort_by_key(|index| found.get(*index).and_then(rank));
     let mut subsumed = vec![true; found.len()];
@@ -124,7 +129,7 @@ fn distance(a: &Range<usize>, b: &Range<usize>) -> usize {
 /// The messages that count.
 fn speaking(messages: &[Recognised<'_>]) -> Vec<&'static Message> {
     let primary = || messages.iter().filter(|one| !one.is_subsumed).map(|one| one.message);
-    let precise: Vec<_> = primary().filter(|message| !message.is_general).collect();
+    let precise: Vec<_> = primary().filter(|message| message.precision == Precision::Precise).collect();
     if precise.is_empty() { primary().take(1).collect() } else { precise }
 }
 

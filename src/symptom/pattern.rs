@@ -1,5 +1,7 @@
 //! One pattern of an error message: a regular expression that is compiled only when the text has the literal parts of it.
 //! The literal parts are read from the expression itself, so they cannot fall out of step with it.
+//!
+//! Letter case and kinds of quotes say nothing: clients, loggers and people change them.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -10,6 +12,8 @@ use regex_lite::Regex;
 const BITS: usize = 1 << 15;
 /// Bytes of a gram. A literal shorter than this cannot rule a text out.
 const GRAM: usize = 4;
+/// Fewer grams than this are found together in any text.
+const FEW: u32 = 16;
 
 /// A regular expression with the literal texts that its matches contain.
 pub(crate) struct Pattern {
@@ -30,8 +34,7 @@ enum Part {
 
 impl Pattern {
     pub(crate) fn new(source: &'static str) -> Self {
-        let body = source.strip_prefix("(?i)").unwrap_or(source);
-        let parts = certain(Reader { body, at: 0 }.alternatives());
+        let parts = certain(Reader { body: source, at: 0 }.alternatives());
         let gram = parts.iter().rev().find_map(|part| match part {
             Part::Literal(text) => grams(letters(text)).last(),
             Part::Choice(_) => None,
@@ -39,9 +42,10 @@ impl Pattern {
         Self { source, parts, gram, anchors: OnceLock::new(), compiled: OnceLock::new() }
     }
 
-    /// The expression; none if it is not one, which a test rules out.
+    /// The expression, for a text whose quotes are all alike ([`same_quotes`]); none if it is not one, which a test
+    /// rules out.
     pub(crate) fn regex(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| Regex::new(self.source).ok()).as_ref()
+        self.compiled.get_or_init(|| Regex::new(&format!("(?i){}", same_quotes(self.source))).ok()).as_ref()
     }
 
     /// How many letters each match has for certain: a measure of how much the pattern says.
@@ -69,20 +73,28 @@ impl Pattern {
         self.gram.is_none_or(|gram| text.has(gram)) && may_match(&self.parts, text)
     }
 
-    /// Whether a text in lower case, with blanks for line feeds, has all that a match has for certain.
+    /// Whether a text in lower case, with blanks for line feeds and one kind of quotes, has all that a match has for certain.
     pub(crate) fn is_conceivable(&self, lowercase: &str) -> bool {
         is_conceivable(&self.parts, lowercase)
     }
 
-    /// The share of the pattern's grams that the text has, from 0 to 1.
+    /// The share of the pattern's grams that the text has, from 0 to 1; 0 if the pattern has too few to compare.
     pub(crate) fn likeness(&self, text: &Grams) -> f64 {
         let (shared, total) = likeness(&self.parts, text);
-        if total == 0 { 0.0 } else { f64::from(shared) / f64::from(total) }
+        if total < FEW { 0.0 } else { f64::from(shared) / f64::from(total) }
     }
 }
 
 fn letters(literal: &str) -> impl Iterator<Item = u8> {
-    literal.bytes().filter(|byte| *byte != b'\\').map(|byte| byte.to_ascii_lowercase())
+    literal.bytes().filter(|byte| *byte != b'\\').map(|byte| match byte {
+        b'\'' | b'`' => b'"',
+        other => other.to_ascii_lowercase(),
+    })
+}
+
+/// A text of the same length in which all straight quotes are double ones.
+pub(crate) fn same_quotes(text: &str) -> String {
+    text.replace(['\'', '`'], "\"")
 }
 
 fn lower(literal: &str) -> String {
@@ -150,7 +162,7 @@ fn likeness(parts: &[Part], text: &Grams) -> (u32, u32) {
 pub(crate) struct Grams(Vec<u64>);
 
 impl Grams {
-    /// Reads a text in lower case, with blanks for line feeds.
+    /// Reads a text in lower case, with blanks for line feeds and one kind of quotes.
     pub(crate) fn of(lowercase: &str) -> Self {
         let mut set = vec![0u64; BITS / 64];
         for gram in grams(lowercase.bytes()) {
@@ -199,7 +211,9 @@ impl Reader {
         let mut parts = Vec::new();
         let mut run = self.at..self.at;
         loop {
-            let start = self.at;
+            // All letters but the last of a run of letters are certain; a quantifier may follow the last.
+            self.at += self.plain_letters().saturating_sub(1);
+            run.end = run.end.max(self.at);
             let mut group = Vec::new();
             let mut is_literal = false;
             match self.next() {
@@ -235,8 +249,14 @@ impl Reader {
             if quantifier != Quantifier::MayBeNone {
                 parts.append(&mut group);
             }
-            debug_assert!(self.at > start, "the reader goes on");
         }
+    }
+
+    fn plain_letters(&self) -> usize {
+        let is_plain = |byte: &u8| {
+            !matches!(byte, b'(' | b')' | b'[' | b'\\' | b'|' | b'.' | b'^' | b'$' | b'?' | b'*' | b'+' | b'{')
+        };
+        self.body.as_bytes().get(self.at..).unwrap_or_default().iter().take_while(|byte| is_plain(byte)).count()
     }
 
     fn next(&mut self) -> Option<u8> {
@@ -322,7 +342,7 @@ mod tests {
     #[test]
     fn the_longest_certain_literal_is_the_anchor() {
         assert_eq!(anchors_of(r#"lookup (?P<host>\S+) on .*: no such host"#), [": no such host"]);
-        assert_eq!(anchors_of(r"(?i)Colou?r is blue"), ["r is blue"]);
+        assert_eq!(anchors_of(r"Colou?r is (?-i:B)lue"), ["r is "]);
         assert_eq!(anchors_of(r"abc(?:defg)?hi[a-z\]]jk"), ["abc"]);
         assert_eq!(anchors_of(r"exit\.code \(x+\)"), ["exit.code (x"]);
         assert_eq!(anchors_of(r"\d+"), Vec::<String>::new());

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::catalogue::{Catalogue, Message};
 use super::clean::{Readable, Wrapping, clean, cut_width, message_start};
-use super::pattern::{Grams, Pattern};
+use super::pattern::{Grams, Pattern, same_quotes};
 use super::stated::StatedFacts;
 
 /// Bytes that are read at once. A message longer than the overlap of two passages may be missed where they meet.
@@ -22,7 +22,7 @@ const BUDGET: usize = 6 * 1024 * 1024;
 /// Places of one literal that are examined in one passage.
 const PLACES: usize = 16;
 /// The share of a message's literal parts that a line must have to be called like it.
-const ALIKE: f64 = 0.5;
+const ALIKE: f64 = 0.6;
 /// Matches of one message that are kept.
 const MATCHES: usize = 16;
 
@@ -74,7 +74,9 @@ struct Passage<'t> {
     raw: &'t str,
     start: usize,
     readable: Readable,
-    /// In lower case and with blanks for line feeds; of the same length.
+    /// The same with one kind of quotes; of the same length.
+    plain: String,
+    /// The same in lower case and with blanks for line feeds.
     lowercase: String,
     grams: Grams,
 }
@@ -83,9 +85,10 @@ impl<'t> Passage<'t> {
     fn new(text: &'t str, range: Range<usize>, wrapping: Wrapping) -> Self {
         let raw = text.get(range.clone()).unwrap_or_default();
         let readable = clean(raw, wrapping);
-        let lowercase = readable.text.to_ascii_lowercase().replace('\n', " ");
+        let plain = same_quotes(&readable.text);
+        let lowercase = plain.to_ascii_lowercase().replace('\n', " ");
         let grams = Grams::of(&lowercase);
-        Self { raw, start: range.start, readable, lowercase, grams }
+        Self { raw, start: range.start, readable, plain, lowercase, grams }
     }
 
     /// Where the rest of a message may be whose literal stands at `place`: on its line, else on some lines around it.
@@ -105,22 +108,23 @@ impl<'t> Passage<'t> {
 
     /// Looks for the message in a window; answers where it ends there, its place in the original, its words and facts.
     fn examine(&self, pattern: &Pattern, window: &Window) -> Option<(usize, Range<usize>, String, StatedFacts)> {
-        let words = self.readable.text.get(window.range.clone())?;
-        let joined = if window.is_joined { Cow::Owned(words.replace('\n', " ")) } else { Cow::Borrowed(words) };
+        let words = window.read(&self.plain)?;
+        let original = window.read(&self.readable.text)?;
         let regex = pattern.regex()?;
-        let captures = regex.captures(&joined)?;
-        let whole = captures.get(0)?;
+        let captures = regex.captures(&words)?;
+        let whole = captures.get(0)?.range();
         let mut stated = StatedFacts::default();
         for name in regex.capture_names().flatten() {
-            if let Some(value) = captures.name(name) {
-                stated.state(name, value.as_str());
+            if let Some(value) = captures.name(name).and_then(|found| original.get(found.range())) {
+                stated.state(name, value);
             }
         }
-        let (start, end) = (window.range.start + whole.start(), window.range.start + whole.end());
+        let excerpt = original.get(whole.clone())?.to_owned();
+        let (start, end) = (window.range.start + whole.start, window.range.start + whole.end);
         let last = self.readable.origin(end.saturating_sub(1));
         let last_length = self.raw.get(last..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         let range = self.start + self.readable.origin(start)..self.start + last + last_length;
-        Some((end, range, whole.as_str().to_owned(), stated))
+        Some((end, range, excerpt, stated))
     }
 }
 
@@ -128,6 +132,13 @@ impl<'t> Passage<'t> {
 struct Window {
     range: Range<usize>,
     is_joined: bool,
+}
+
+impl Window {
+    fn read<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        let words = text.get(self.range.clone())?;
+        Some(if self.is_joined { Cow::Owned(words.replace('\n', " ")) } else { Cow::Borrowed(words) })
+    }
 }
 
 impl Scanner<'_> {
@@ -201,8 +212,9 @@ impl Scanner<'_> {
         if passage.start > 0 {
             return;
         }
-        for line in passage.readable.text.lines().take(64) {
-            let grams = Grams::of(&line.to_ascii_lowercase());
+        for line in passage.plain.lines().take(64) {
+            let start = line.get(..line.floor_char_boundary(1000)).unwrap_or_default();
+            let grams = Grams::of(&start.to_ascii_lowercase());
             for message in &self.catalogue.messages {
                 let likeness = message.patterns.iter().map(|pattern| pattern.likeness(&grams)).fold(0.0, f64::max);
                 if self.nearest.is_none_or(|(best, _)| likeness > best) {
