@@ -20,9 +20,11 @@ pub mod kubeconfig;
 pub mod mapping;
 pub mod network;
 pub mod observed_symptom;
+mod pasted;
 pub mod rbac;
 pub mod subject;
 pub mod token;
+pub mod token_facts;
 pub mod username;
 pub mod value;
 
@@ -59,6 +61,8 @@ pub struct Facts {
     pub kubeconfig: kubeconfig::KubeconfigFacts,
     /// The exec plugin's run.
     pub exec: exec::ExecFacts,
+    /// The token that the client sends.
+    pub token: token_facts::TokenFacts,
     /// The cluster.
     pub cluster: cluster::ClusterFacts,
     /// The way to the API server.
@@ -78,18 +82,24 @@ pub struct Facts {
 impl Facts {
     /// Derives all facts.
     pub fn derive(evidence: &Evidence) -> Self {
-        let kubeconfig = kubeconfig::derive(evidence);
-        let exec = exec::derive(evidence, &kubeconfig);
+        let pasted = pasted::Pasted::read(evidence);
+        let kubeconfig = kubeconfig::derive(evidence, &pasted);
+        let exec = exec::derive(evidence, &kubeconfig, &pasted);
         let symptom = observed_symptom::derive(evidence);
         let cluster = cluster::derive(evidence, &kubeconfig);
         let network = network::derive(evidence, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
         let mapping = mapping::derive(evidence, &subject, &cluster);
+        let rooms =
+            credentials::Rooms { pasted: &pasted, kubeconfig: &kubeconfig, cluster: &cluster, mapping: &mapping };
+        let credentials = credentials::derive(evidence, rooms);
+        let token = token_facts::derive(evidence, &kubeconfig, &cluster, &pasted);
         let asked = action::as_requested(&evidence.target.action.clone().unwrap_or_else(default_action));
         Self {
+            credentials,
+            token,
             subject,
             action: action_facts(&asked, evidence.target.action.is_some()),
-            credentials: credentials::derive(evidence, &kubeconfig),
             authorization: authorization::derive(evidence, &cluster, &mapping, &asked),
             mapping,
             cluster,
@@ -154,6 +164,8 @@ rooms! {
     "kubeconfig" kubeconfig: kubeconfig::KubeconfigFacts,
     /// The exec plugin's run.
     "exec" exec: exec::ExecFacts,
+    /// The token that the client sends.
+    "token" token: token_facts::TokenFacts,
     /// The cluster.
     "cluster" cluster: cluster::ClusterFacts,
     /// The way to the API server.
