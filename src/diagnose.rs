@@ -136,8 +136,8 @@ fn judge_rule<'a>(rule: &'a Rule, facts: &'a Node) -> Result<Vec<Suspect<'a>>, C
     }
 }
 
-/// Drops the general causes that a confirmed specific one makes more precise; returns for each specific cause what it
-/// folds.
+/// Drops the general causes that a confirmed specific one makes more precise, and causes of last resort if anything is
+/// confirmed; returns for each specific cause what it folds.
 fn fold(suspects: Vec<Suspect<'_>>) -> (Vec<Suspect<'_>>, BTreeMap<String, Vec<String>>) {
     let refines: BTreeMap<&str, &[String]> =
         suspects.iter().map(|one| (one.rule.id.as_str(), one.rule.refines.as_slice())).collect();
@@ -156,7 +156,9 @@ fn fold(suspects: Vec<Suspect<'_>>) -> (Vec<Suspect<'_>>, BTreeMap<String, Vec<S
         general.sort();
         folded.insert(one.rule.id.clone(), general);
     }
-    (suspects.into_iter().filter(|one| !gone.contains(&one.rule.id)).collect(), folded)
+    let is_confirmed = !folded.is_empty();
+    let stays = |one: &Suspect<'_>| !gone.contains(&one.rule.id) && !(is_confirmed && one.rule.last_resort);
+    (suspects.into_iter().filter(stays).collect(), folded)
 }
 
 /// Writes the words of findings.

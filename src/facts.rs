@@ -27,6 +27,7 @@ pub mod token;
 pub mod token_facts;
 pub mod username;
 pub mod value;
+pub mod workload;
 
 use value::{Describe, Field, Node, Schema, Value, facts};
 
@@ -71,6 +72,8 @@ pub struct Facts {
     pub mapping: mapping::MappingFacts,
     /// What that Kubernetes user may do.
     pub authorization: authorization::AuthorizationFacts,
+    /// A caller inside a cluster.
+    pub workload: workload::WorkloadFacts,
     /// What is seen from outside.
     pub symptom: observed_symptom::SymptomFacts,
     /// The action as a request; what was asked for, or the default.
@@ -85,7 +88,8 @@ impl Facts {
         let pasted = pasted::Pasted::read(evidence);
         let kubeconfig = kubeconfig::derive(evidence, &pasted);
         let exec = exec::derive(evidence, &kubeconfig, &pasted);
-        let symptom = observed_symptom::derive(evidence);
+        let asked = action::as_requested(&authorization::asking::asked_action(evidence).unwrap_or_else(default_action));
+        let symptom = observed_symptom::derive(evidence, &asked);
         let cluster = cluster::derive(evidence, &kubeconfig);
         let network = network::derive(evidence, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
@@ -94,20 +98,30 @@ impl Facts {
             credentials::Rooms { pasted: &pasted, kubeconfig: &kubeconfig, cluster: &cluster, mapping: &mapping };
         let credentials = credentials::derive(evidence, rooms);
         let token = token_facts::derive(evidence, &kubeconfig, &cluster, &pasted);
-        let asked = action::as_requested(&evidence.target.action.clone().unwrap_or_else(default_action));
+        let known = authorization::Known {
+            subject: &subject,
+            kubeconfig: &kubeconfig,
+            cluster: &cluster,
+            mapping: &mapping,
+            symptom: &symptom,
+        };
+        let authorization = authorization::derive(evidence, &known, &asked);
+        let classes = observed_symptom::classes(evidence, &symptom, &kubeconfig, &exec, &network);
+        let fails = observed_symptom::fails(&classes, &authorization.allowed);
         Self {
             credentials,
             token,
             subject,
-            action: action_facts(&asked, evidence.target.action.is_some()),
-            authorization: authorization::derive(evidence, &cluster, &mapping, &asked),
+            action: action_facts(&asked, authorization::asking::asked_action(evidence).is_some()),
+            workload: workload::derive(evidence, &authorization),
+            authorization,
             mapping,
             cluster,
-            classes: observed_symptom::classes(evidence, &symptom, &kubeconfig, &exec, &network),
+            classes,
             kubeconfig,
             exec,
             network,
-            symptom,
+            symptom: observed_symptom::SymptomFacts { fails, ..symptom },
             asked,
         }
     }
@@ -174,6 +188,8 @@ rooms! {
     "mapping" mapping: mapping::MappingFacts,
     /// What that Kubernetes user may do.
     "authorization" authorization: authorization::AuthorizationFacts,
+    /// A caller inside a cluster.
+    "workload" workload: workload::WorkloadFacts,
     /// What is seen from outside.
     "symptom" symptom: observed_symptom::SymptomFacts,
 }

@@ -129,6 +129,8 @@ pub struct Rule {
     pub explains: Vec<SymptomClass>,
     /// Whether the evidence can prove it.
     pub provable: bool,
+    /// Whether it is shown only if no other cause is confirmed.
+    pub last_resort: bool,
     /// The list fact whose elements are tried as `it`.
     pub each: Option<String>,
     /// All must hold.

@@ -1,28 +1,91 @@
-//! Whether the Kubernetes user may do what was asked, by RBAC and by access policies together, and what the least
-//! addition would be.
+//! Whether the Kubernetes user may do what was asked, by RBAC and by access policies together; if not, what comes near,
+//! and what the least addition would be.
 
 use super::{
     Facts,
-    access_policies::{self, AllowedBy, AssociatedPolicies, Authorization, PoliciesUnknown},
-    arn::Partition,
+    access_policies::{self, AllowedBy, AssociatedPolicies, Authorization, PoliciesUnknown, PolicyDecision},
     cluster::ClusterFacts,
+    kubeconfig::KubeconfigFacts,
     mapping::{MappingFacts, MappingSource},
-    rbac::{self, BindingKind, Grant, MissingList, RbacIndex, RbacLists, RoleLookup},
-    value::{Fact, Missing, Unknown, facts, why_unsettled},
+    observed_symptom::{Answer, SymptomFacts},
+    rbac::{self, BindingKind, Grant, MissingList, RbacIndex, RbacLists},
+    subject::Subject,
+    value::{Fact, Missing, Unknown, choice, facts},
 };
-use crate::evidence::{AccessEntry, Action, Evidence, Observed, RbacBinding, RbacSubject, UserInfo};
+use crate::evidence::{Action, Evidence, UserInfo};
+
+pub(crate) mod asking;
+mod bindings;
+mod gate;
+mod groups;
+mod near;
+mod policies;
+mod special;
+mod suggestions;
+
+use asking::Asking;
+
+choice! {
+    /// What kind of caller the Kubernetes user is.
+    CallerKind {
+        /// An IAM principal.
+        Iam = "iam",
+        /// A pod's service account.
+        ServiceAccount = "service-account",
+        /// A node.
+        Node = "node",
+        /// Nobody in particular: no credential arrived.
+        Anonymous = "anonymous",
+        /// The cluster does not know the principal.
+        Nobody = "nobody",
+    }
+}
 
 facts! {
     /// What RBAC and access policies say.
     AuthorizationFacts {
-        /// Whether the action is allowed.
+        /// Whether the action is allowed, by the model.
         "allowed" allowed: Fact<bool>,
         /// What allows it.
         "by" by: Fact<Option<String>>,
+        /// Whether the action is refused: by the API server's own words, else by the model.
+        "refused" refused: Fact<bool>,
+        /// What kind of caller it is.
+        "caller" caller: Fact<CallerKind>,
+        /// Kubernetes user name, by the API server's own words, else by the mapping.
+        "username" username: Fact<String>,
+        /// Kubernetes groups, without those that everybody has.
+        "groups" groups: Fact<Vec<String>>,
+        /// Whether there are any groups.
+        "hasGroups" has_groups: Fact<bool>,
+        /// What is wrong with the groups in aws-auth.
+        "groupsProblem" groups_problem: Fact<Option<String>>,
+        /// Which store gave the user.
+        "source" source: Fact<MappingSource>,
+        /// Principal ARN of the access entry, or section and line of aws-auth.
+        "entry" entry: Fact<Option<String>>,
         /// Whether some binding names the user or one of its groups; the group of everybody does not count.
         "isBound" is_bound: Fact<bool>,
+        /// Whether some binding gives the user a role where the action happens.
+        "holdsRole" holds_role: Fact<bool>,
+        /// The bindings that give the user a role where the action happens.
+        "bindings" bindings: Fact<Vec<Fact<bindings::BindingFacts>>>,
+        /// The bindings of other namespaces whose role would allow the action.
+        "elsewhere" elsewhere: Fact<Vec<Fact<bindings::BindingFacts>>>,
+        /// The roles that the user's bindings refer to and that do not exist.
+        "missingRoles" missing_roles: Fact<Vec<Fact<bindings::MissingRoleFacts>>>,
+        /// Names in bindings that are all but the user's or a group's.
+        "nearNames" near_names: Fact<Vec<Fact<near::NearNameFacts>>>,
         /// Whether the access entry has access policies.
         "hasPolicies" has_policies: Fact<bool>,
+        /// The access policies of the access entry.
+        "policies" policies: Fact<Vec<policies::PolicyFacts>>,
+        /// Why the access policies do not allow the action; absent if there are none or one does.
+        "policyGap" policy_gap: Fact<Option<policies::PolicyGap>>,
+        /// ARN of the access policy that would allow the action with another scope.
+        "widenedPolicy" widened_policy: Fact<Option<String>>,
+        /// That scope, beside what it covers now.
+        "widenedScope" widened_scope: Fact<Option<String>>,
         /// ARN of the least access policy that allows the action.
         "leastPolicy" least_policy: Fact<Option<String>>,
         /// The scope with which it does.
@@ -33,6 +96,22 @@ facts! {
         "suggestedGroup" suggested_group: Fact<Option<String>>,
         /// A name for a new binding.
         "bindingName" binding_name: Fact<String>,
+        /// The resource as kubectl create role spells it: deployments.apps/scale.
+        "neededResource" needed_resource: Fact<Option<String>>,
+        /// Whom the kubeconfig impersonates.
+        "impersonated" impersonated: Fact<Option<String>>,
+        /// What impersonation does to the request.
+        "impersonation" impersonation: Fact<Option<special::Impersonation>>,
+        /// The group beginning with system: that an access entry was to have and cannot.
+        "reservedGroup" reserved_group: Fact<Option<String>>,
+        /// What the EKS console lacks.
+        "console" console: Fact<Option<special::ConsoleProblem>>,
+        /// What behind authorization refused the request.
+        "gate" gate: Fact<Option<gate::Gate>>,
+        /// Its words.
+        "gateWords" gate_words: Fact<Option<String>>,
+        /// In what the API server's own answers contradict the model.
+        "disagreement" disagreement: Fact<Option<String>>,
     }
 }
 
@@ -40,43 +119,73 @@ const ENTRIES: &str = "aws.accessEntries";
 const BINDINGS: &str = "kubernetes.roleBindings";
 const EVERYBODY: &str = "system:authenticated";
 
-/// Derives the room.
-pub(crate) fn derive(
-    evidence: &Evidence,
-    cluster: &ClusterFacts,
-    mapping: &MappingFacts,
-    action: &Action,
-) -> AuthorizationFacts {
+/// What the other rooms know and this one builds on.
+pub(crate) struct Known<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) kubeconfig: &'a KubeconfigFacts,
+    pub(crate) cluster: &'a ClusterFacts,
+    pub(crate) mapping: &'a MappingFacts,
+    pub(crate) symptom: &'a SymptomFacts,
+}
+
+/// Derives the room for the action `asked`.
+pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> AuthorizationFacts {
     let index = RbacIndex::new(RbacLists::of(&evidence.kubernetes));
-    let user = asking(evidence, mapping);
-    let policies = policies(evidence, mapping);
-    let decision = user.as_ref().and_then(|asking| {
-        policies.as_ref().and_then(|policies| {
-            let rbac = index.authorize(&asking.user, action);
-            let decided = decision(access_policies::union(rbac, access_policies::decide(policies, action)));
-            match (decided, &asking.open) {
-                (Fact::Known { value: None, .. }, Some(open)) => Fact::Unknown(open.clone()),
-                (decided, _) => decided,
-            }
-        })
+    let impersonated = special::impersonated(evidence, known.kubeconfig);
+    let impersonates = impersonated.value().is_some_and(Option::is_some);
+    let asking = Asking::of(evidence, known.mapping);
+    let own_policies = policies::associated(evidence, &asking, false);
+    let own_policies_allow = own_policies.value().is_some_and(|own| {
+        matches!(access_policies::decide(own, asked), PolicyDecision::Allowed(_))
     });
-    let least_role = least_role(evidence, &index, action);
-    let binding_name = binding_name(mapping, &least_role);
-    let least_policy = least_policy(cluster, action);
+    let policies = if impersonates { policies::associated(evidence, &asking, true) } else { own_policies };
+    let user = asking.user(evidence);
+    let model = Model { index: &index, user: &user, policies: &policies };
+    let decision = model.decide(asked);
+    let allowed = decision.clone().map(|by| by.is_some());
+    let refusal = asking::refusal(evidence);
+    let (refused, by_server) = refused(known.symptom, refusal.as_ref(), asked, &allowed);
+    let facts_of_bindings = of_bindings(evidence, known, &model, asked, refusal.as_ref(), &refused);
+    let judged = policies.as_ref().and_then(|policies| policies::judged(policies, asked));
+    let gate = gate::gate(evidence);
+    let least_role = suggestions::least_role(evidence, &index, asked);
+    let least_policy = policies::least(known.cluster, asked);
+    let widened = policies::widened(&judged, asked);
     AuthorizationFacts {
-        allowed: decision.clone().map(|by| by.is_some()),
+        disagreement: special::disagreement(evidence, known.subject, known.mapping, asked, &allowed),
+        impersonation: special::impersonation(refusal.as_ref(), &impersonated, own_policies_allow),
+        impersonated: impersonated.map(|user| user.map(|(name, _)| name)),
+        console: special::console(evidence, known.mapping, &model.decide(&special::console_action()).map(|by| by.is_some())),
+        reserved_group: special::reserved_group(evidence),
+        allowed,
         by: decision,
-        is_bound: user.and_then(|asking| is_bound(evidence, &asking)),
-        has_policies: policies.and_then(|policies| match policies {
-            AssociatedPolicies::Read(associations) => Fact::known(!associations.is_empty(), ENTRIES),
-            AssociatedPolicies::NotRead(why) => Fact::unknown("aws.accessEntries.policies", why),
-            AssociatedPolicies::HiddenByImpersonation => Fact::known(false, ENTRIES),
-        }),
+        refused,
+        caller: asking.kind(),
+        has_groups: asking.groups.clone().map(|groups| !groups.is_empty()),
+        groups_problem: groups::problem(evidence, asking.entry.as_deref()),
+        is_bound: facts_of_bindings.is_bound,
+        holds_role: facts_of_bindings.held.clone().map(|held| !held.is_empty()),
+        bindings: facts_of_bindings.held,
+        elsewhere: facts_of_bindings.elsewhere,
+        missing_roles: facts_of_bindings.missing_roles,
+        near_names: facts_of_bindings.near_names,
+        has_policies: judged.clone().map(|policies| !policies.is_empty()),
+        policy_gap: policies::gap(&judged, by_server),
+        policies: judged,
+        widened_scope: widened.clone().map(|widened| widened.map(|(_, scope)| scope)),
+        widened_policy: widened.map(|widened| widened.map(|(arn, _)| arn)),
         least_scope: least_policy.clone().map(|least| least.map(|(_, scope)| scope)),
         least_policy: least_policy.map(|least| least.map(|(arn, _)| arn)),
-        suggested_group: suggested_group(evidence, &index, action),
+        suggested_group: suggestions::group(evidence, &index, asked),
+        binding_name: suggestions::binding_name(&asking.groups, &least_role),
         least_role,
-        binding_name,
+        needed_resource: Fact::known(suggestions::resource(asked), "target.action"),
+        gate_words: gate.clone().map(|gate| gate.map(|(_, words)| words)),
+        gate: gate.map(|gate| gate.map(|(gate, _)| gate)),
+        entry: Fact::known(asking.entry, "the mapping"),
+        username: asking.username,
+        groups: asking.groups,
+        source: asking.source,
     }
 }
 
@@ -85,65 +194,108 @@ pub fn is_allowed(facts: &Facts) -> Fact<bool> {
     facts.authorization.allowed.clone()
 }
 
-/// Who asks.
-struct Asking {
-    /// With the groups that every authenticated user has; the name is a template if what fills it was not seen.
-    user: UserInfo,
-    /// Why a "no" is not certain: a binding names a user that the template could become.
-    open: Option<Unknown>,
+/// The model of both authorizers for one caller.
+struct Model<'a, 'e> {
+    index: &'a RbacIndex<'e>,
+    user: &'a Fact<(UserInfo, Option<Unknown>)>,
+    policies: &'a Fact<AssociatedPolicies<'e>>,
 }
 
-fn asking(evidence: &Evidence, mapping: &MappingFacts) -> Fact<Asking> {
-    if mapping.source.is(&MappingSource::None) {
-        return Fact::unknown(ENTRIES, "the cluster does not know the principal");
+impl Model<'_, '_> {
+    /// What allows an action; absent if nothing does.
+    fn decide(&self, action: &Action) -> Fact<Option<String>> {
+        self.user.as_ref().and_then(|(user, open)| {
+            let rbac = self.index.authorize(user, action);
+            let policies = match self.policies {
+                Fact::Known { value, .. } => access_policies::decide(value, action),
+                Fact::Unknown(unknown) => PolicyDecision::Unknown(PoliciesUnknown::NotRead(why(unknown))),
+            };
+            match (decision(access_policies::union(rbac, policies)), open) {
+                (Fact::Known { value: None, .. }, Some(open)) => Fact::Unknown(open.clone()),
+                (decided, _) => decided,
+            }
+        })
     }
-    mapping.groups.clone().and_then(|groups| match (&mapping.username, mapping.username_template.value()) {
-        (Fact::Unknown(unknown), Some(Some(template))) => {
-            let user = rbac::authenticated(template.clone(), groups);
-            let open = names_a_user_like(evidence, template).then(|| unknown.clone());
-            Fact::known(Asking { user, open }, ENTRIES)
-        }
-        (username, _) => username.clone().map(|username| {
-            let user = rbac::authenticated(username.unwrap_or_default(), groups);
-            Asking { user, open: None }
-        }),
-    })
 }
 
-/// Whether some binding names a user that a template could become.
-fn names_a_user_like(evidence: &Evidence, template: &str) -> bool {
-    let head = template.split("{{").next().unwrap_or_default();
-    let tail = template.rsplit("}}").next().unwrap_or_default();
-    let kubernetes = &evidence.kubernetes;
-    let bindings = [&kubernetes.cluster_role_bindings, &kubernetes.role_bindings];
-    let subjects =
-        bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
-    subjects
-        .flatten()
-        .any(|subject| subject.kind == "User" && subject.name.starts_with(head) && subject.name.ends_with(tail))
+fn why(unknown: &Unknown) -> String {
+    unknown.missing.first().map_or_else(|| "not looked at".to_owned(), |missing| missing.why.clone())
 }
 
-/// The access policies of the entry that maps the subject; none if an entry does not.
-fn policies<'a>(evidence: &'a Evidence, mapping: &MappingFacts) -> Fact<AssociatedPolicies<'a>> {
-    mapping.source.clone().and_then(|source| {
-        if source != MappingSource::AccessEntry {
-            return Fact::known(AssociatedPolicies::Read(&[]), ENTRIES);
+/// Whether the action is refused, and whether the API server itself says so. A pasted refusal counts as its word.
+fn refused(
+    symptom: &SymptomFacts,
+    refusal: Option<&asking::Refusal>,
+    asked: &Action,
+    allowed: &Fact<bool>,
+) -> (Fact<bool>, bool) {
+    let is_asked = |action: &Action| super::action::as_requested(action) == *asked;
+    let of_refusal = refusal.filter(|refusal| refusal.words.action.as_ref().is_none_or(is_asked));
+    let server = match (&symptom.answer, of_refusal) {
+        (Fact::Known { value: Answer::Allowed, source }, _) => Some((false, source.clone())),
+        (_, Some(refusal)) => Some((true, refusal.observation.into())),
+        (Fact::Known { value: Answer::Forbidden, source }, None) => Some((true, source.clone())),
+        _ => None,
+    };
+    match (server, allowed) {
+        (Some((true, source)), Fact::Known { value: true, .. }) => {
+            (Fact::unknown(source, "the API server refuses what the model allows"), true)
         }
-        let name = mapping.entry.value().cloned().flatten();
-        let entries = evidence.aws.access_entries.found().into_iter().flatten();
-        let mut entries = entries.filter(|entry: &&AccessEntry| Some(&entry.principal_arn) == name.as_ref());
-        match entries.next() {
-            Some(entry) => Fact::known(AssociatedPolicies::of(entry), ENTRIES),
-            None => Fact::Unknown(why_unsettled(&evidence.aws.access_entries, ENTRIES)),
-        }
-    })
+        (Some((says_no, source)), _) => (Fact::known(says_no, source), says_no),
+        (None, allowed) => (allowed.clone().map(|allowed| !allowed), false),
+    }
 }
 
-/// By what it is allowed; nothing if it is not.
+/// The facts that rest on bindings.
+struct OfBindings {
+    is_bound: Fact<bool>,
+    held: Fact<Vec<Fact<bindings::BindingFacts>>>,
+    elsewhere: Fact<Vec<Fact<bindings::BindingFacts>>>,
+    missing_roles: Fact<Vec<Fact<bindings::MissingRoleFacts>>>,
+    near_names: Fact<Vec<Fact<near::NearNameFacts>>>,
+}
+
+fn of_bindings(
+    evidence: &Evidence,
+    known: &Known<'_>,
+    model: &Model<'_, '_>,
+    asked: &Action,
+    refusal: Option<&asking::Refusal>,
+    refused: &Fact<bool>,
+) -> OfBindings {
+    let subject = known.subject;
+    let arns = [&subject.arn, &subject.canonical_arn, &subject.principal_arn].map(|arn| arn.value().map(String::as_str));
+    let other_names: Vec<&str> = arns.into_iter().flatten().collect();
+    match model.user {
+        Fact::Known { value: (user, open), .. } => {
+            let denial = model.index.explain_denial(user, asked, &other_names);
+            let mut unread = bindings::unread(evidence, asked);
+            let own: Vec<String> = user.groups.iter().filter(|group| *group != EVERYBODY).cloned().collect();
+            let groups = Fact::known(own, ENTRIES);
+            let is_bound = bindings::is_bound(evidence, user, open.as_ref());
+            unread.absorb(&open.clone().unwrap_or_default());
+            OfBindings {
+                is_bound,
+                held: bindings::held(&denial.bound, &unread),
+                elsewhere: bindings::elsewhere(evidence, &denial.elsewhere),
+                missing_roles: bindings::missing_roles(evidence, &denial.bound, refusal, &unread, refused),
+                near_names: near::near_names(evidence, &groups, &denial.near_misses, &unread, refused),
+            }
+        }
+        Fact::Unknown(unknown) => OfBindings {
+            is_bound: Fact::Unknown(unknown.clone()),
+            held: Fact::Unknown(unknown.clone()),
+            elsewhere: Fact::Unknown(unknown.clone()),
+            missing_roles: bindings::missing_roles(evidence, &[], refusal, unknown, refused),
+            near_names: near::near_names(evidence, &Fact::known(Vec::new(), ENTRIES), &[], unknown, refused),
+        },
+    }
+}
+
 fn decision(authorization: Authorization<'_>) -> Fact<Option<String>> {
     match authorization {
         Authorization::Allowed(AllowedBy::Rbac(Grant::PrivilegedGroup)) => {
-            Fact::known(Some("the group system:masters".to_owned()), "the mapping")
+            Fact::known(Some(format!("the group {}", rbac::PRIVILEGED_GROUP)), "the mapping")
         }
         Authorization::Allowed(AllowedBy::Rbac(Grant::Rule { bound, .. })) => {
             let source = match bound.kind {
@@ -179,92 +331,4 @@ fn missing_policies(unknown: PoliciesUnknown<'_>) -> Vec<Missing> {
             })
             .collect(),
     }
-}
-
-/// Whether any binding, in whatever namespace, names the user or one of its own groups.
-fn is_bound(evidence: &Evidence, asking: &Asking) -> Fact<bool> {
-    let user = &asking.user;
-    let names = |subject: &RbacSubject| match subject.kind.as_str() {
-        "User" => subject.name == user.username,
-        "Group" => subject.name != EVERYBODY && user.groups.contains(&subject.name),
-        _ => false,
-    };
-    let kubernetes = &evidence.kubernetes;
-    let lists =
-        [(&kubernetes.cluster_role_bindings, "kubernetes.clusterRoleBindings"), (&kubernetes.role_bindings, BINDINGS)];
-    let mut unknown = asking.open.clone().unwrap_or_default();
-    for (list, observation) in lists {
-        match list {
-            Observed::Found(bindings) => {
-                if bindings.iter().any(|binding| binding.subjects.iter().flatten().any(names)) {
-                    return Fact::known(true, observation);
-                }
-            }
-            Observed::Absent(_) => {}
-            unsettled => unknown.absorb(&why_unsettled(unsettled, observation)),
-        }
-    }
-    if unknown.missing.is_empty() { Fact::known(false, BINDINGS) } else { Fact::Unknown(unknown) }
-}
-
-fn least_policy(cluster: &ClusterFacts, action: &Action) -> Fact<Option<(String, String)>> {
-    let partition =
-        cluster.region.value().cloned().flatten().map_or(Partition::Aws, |region| Partition::of_region(&region));
-    let least = access_policies::least_policy(action).map(|least| {
-        let arn = format!("arn:{}:eks::aws:cluster-access-policy/{}", partition.id(), least.policy.name);
-        let scope = match least.scope.namespaces.as_slice() {
-            [] => format!("type={}", least.scope.scope_type),
-            namespaces => format!("type={},namespaces={}", least.scope.scope_type, namespaces.join(",")),
-        };
-        (arn, scope)
-    });
-    Fact::known(least, "target.action")
-}
-
-fn least_role(evidence: &Evidence, index: &RbacIndex<'_>, action: &Action) -> Fact<Option<String>> {
-    Fact::observed(&evidence.kubernetes.cluster_roles, "kubernetes.clusterRoles").map(|_| {
-        let roles = index.roles_that_allow(action);
-        roles.first().filter(|found| found.fitting).map(|found| found.role.metadata.name.clone())
-    })
-}
-
-/// A group of people that is bound, where the action happens, to a role that allows it and not much more.
-fn suggested_group(evidence: &Evidence, index: &RbacIndex<'_>, action: &Action) -> Fact<Option<String>> {
-    let fitting: Vec<&str> = index
-        .roles_that_allow(action)
-        .into_iter()
-        .filter(|found| found.fitting)
-        .map(|found| found.role.metadata.name.as_str())
-        .collect();
-    let rank = |kind: BindingKind, binding: &RbacBinding| match index.role_of(kind, binding) {
-        RoleLookup::Found(role) => fitting.iter().position(|name| *name == role.metadata.name),
-        _ => None,
-    };
-    let kubernetes = &evidence.kubernetes;
-    let namespaced = kubernetes
-        .role_bindings
-        .found()
-        .into_iter()
-        .flatten()
-        .filter(|binding| action.namespace.is_some() && binding.metadata.namespace == action.namespace);
-    let clustered = kubernetes.cluster_role_bindings.found().into_iter().flatten();
-    let bindings = namespaced
-        .map(|binding| (BindingKind::RoleBinding, binding))
-        .chain(clustered.map(|binding| (BindingKind::ClusterRoleBinding, binding)));
-    let best = bindings
-        .filter_map(|(kind, binding)| {
-            let mut subjects = binding.subjects.iter().flatten();
-            let group = subjects.find(|subject| subject.kind == "Group" && !subject.name.starts_with("system:"))?;
-            Some((rank(kind, binding)?, &group.name))
-        })
-        .min();
-    Fact::observed(&kubernetes.role_bindings, BINDINGS).map(|_| best.map(|(_, group)| group.clone()))
-}
-
-fn binding_name(mapping: &MappingFacts, least_role: &Fact<Option<String>>) -> Fact<String> {
-    let subject = mapping.groups.value().and_then(|groups| groups.first()).cloned();
-    let role = least_role.value().cloned().flatten().unwrap_or_else(|| "access".to_owned());
-    // Names of RBAC objects may hold anything but slashes and per cents.
-    let name = format!("{}-{role}", subject.unwrap_or_else(|| "eks".to_owned())).replace(['/', '%'], "-");
-    Fact::known(name, "the mapping")
 }

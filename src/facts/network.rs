@@ -15,6 +15,8 @@ mod place;
 mod proxy;
 mod trust;
 
+pub(crate) use obstacle::classify;
+
 choice! {
     /// How a step of the way ended.
     Reach {

@@ -1,13 +1,15 @@
 //! The symptoms: what the evidence shows from outside, and what the user pasted.
 
 use super::{
+    action::parse_forbidden,
+    authorization::asking::is_about,
     exec::{ExecFacts, ExecOutcome},
     kubeconfig::{KubeconfigFacts, KubeconfigState},
-    network::{NetworkFacts, Obstacle},
+    network::{NetworkFacts, Obstacle, classify},
     value::{Fact, choice, facts},
 };
 use crate::{
-    evidence::{Evidence, Failure, Observed},
+    evidence::{Action, Evidence, Failure, Observed},
     symptom::{self, SymptomClass},
 };
 
@@ -36,13 +38,23 @@ facts! {
         "refusal" refusal: Fact<Option<String>>,
         /// The symptom classes of the text that the user pasted.
         "pasted" pasted: Fact<Vec<String>>,
+        /// Whether anything was seen or pasted that fails.
+        "fails" fails: Fact<bool>,
+        /// Whether what the user pasted happens from here as well.
+        "isReproduced" is_reproduced: Fact<bool>,
+        /// Whether STS throttled the control plane when it checked the token.
+        "stsThrottled" sts_throttled: Fact<bool>,
     }
 }
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence) -> SymptomFacts {
+pub(crate) fn derive(evidence: &Evidence, asked: &Action) -> SymptomFacts {
+    let answer = answer(evidence, asked);
     SymptomFacts {
-        answer: answer(evidence),
+        fails: Fact::known(false, "target.symptom"),
+        is_reproduced: is_reproduced(evidence, &answer),
+        sts_throttled: sts_throttled(evidence),
+        answer,
         refusal: refusal(evidence),
         pasted: Fact::known(
             pasted_classes(evidence).into_iter().map(|class| class.name().to_owned()).collect(),
@@ -56,23 +68,24 @@ fn pasted_classes(evidence: &Evidence) -> Vec<SymptomClass> {
 }
 
 /// What the API server says to the subject. It proves nothing when somebody else's principal was asked about.
-fn answer(evidence: &Evidence) -> Fact<Answer> {
+fn answer(evidence: &Evidence, asked: &Action) -> Fact<Answer> {
     let kubernetes = &evidence.kubernetes;
     if evidence.target.principal.is_some() {
         return Fact::unknown("kubernetes.whoami", "what is seen from here belongs to somebody else");
     }
-    match &kubernetes.action_attempt {
-        Observed::Found(_) => return Fact::known(Answer::Allowed, "kubernetes.actionAttempt"),
-        Observed::Denied(failure) => {
-            if let Some(answer) = refused(failure) {
-                return Fact::known(answer, "kubernetes.actionAttempt");
+    if is_about(evidence, asked) {
+        match &kubernetes.action_attempt {
+            Observed::Found(_) => return Fact::known(Answer::Allowed, "kubernetes.actionAttempt"),
+            attempt => {
+                if let Some(answer) = attempt.failure().and_then(refused) {
+                    return Fact::known(answer, "kubernetes.actionAttempt");
+                }
             }
         }
-        _ => {}
-    }
-    if let Some(review) = kubernetes.access_review.found() {
-        let answer = if review.allowed { Answer::Allowed } else { Answer::Forbidden };
-        return Fact::known(answer, "kubernetes.accessReview");
+        if let Some(review) = kubernetes.access_review.found() {
+            let answer = if review.allowed { Answer::Allowed } else { Answer::Forbidden };
+            return Fact::known(answer, "kubernetes.accessReview");
+        }
     }
     match &kubernetes.whoami {
         Observed::Found(user) if user.username == "system:anonymous" => {
@@ -86,11 +99,19 @@ fn answer(evidence: &Evidence) -> Fact<Answer> {
     }
 }
 
+/// What a refusal says, by its status, else by its code or words.
 fn refused(failure: &Failure) -> Option<Answer> {
-    match failure.status {
-        Some(401) => Some(Answer::Unauthorized),
-        Some(403) if failure.message.contains("system:anonymous") => Some(Answer::Anonymous),
-        Some(403) => Some(Answer::Forbidden),
+    let is = |word: &str| failure.code.as_deref() == Some(word) || failure.message.contains(word);
+    let status = failure.status.or_else(|| match (is("Unauthorized"), is("Forbidden") || is("forbidden")) {
+        (true, _) => Some(401),
+        (false, true) => Some(403),
+        (false, false) => None,
+    });
+    let by_proxy = matches!(classify(failure), Obstacle::Proxy | Obstacle::OtherServer);
+    match status.filter(|_| !by_proxy)? {
+        401 => Some(Answer::Unauthorized),
+        403 if failure.message.contains("system:anonymous") => Some(Answer::Anonymous),
+        403 => Some(Answer::Forbidden),
         _ => None,
     }
 }
@@ -106,6 +127,50 @@ fn refusal(evidence: &Evidence) -> Fact<Option<String>> {
         Some((observation, failure)) => Fact::known(Some(failure.summary()), observation),
         None => Fact::known(None, "kubernetes"),
     }
+}
+
+/// Whether anything fails, once everything else is known.
+pub(crate) fn fails(classes: &Classes, allowed: &Fact<bool>) -> Fact<bool> {
+    let is_failure = |class: &SymptomClass| *class != SymptomClass::Works;
+    if classes.decisive.iter().any(is_failure) {
+        return Fact::known(true, "what was seen");
+    }
+    Fact::known(allowed.is(&false) && classes.decisive.is_empty(), "what was seen")
+}
+
+/// Whether the API server still answers as the pasted text says. A text about something else than an answer of the API
+/// server is settled by any answer.
+fn is_reproduced(evidence: &Evidence, answer: &Fact<Answer>) -> Fact<bool> {
+    let pasted = pasted_classes(evidence);
+    let is_of = |class: SymptomClass| pasted.contains(&class);
+    // Nodes, the console and calls to AWS are no clients of the API server from here.
+    let is_elsewhere = [SymptomClass::Node, SymptomClass::Console, SymptomClass::Aws].into_iter().any(is_of);
+    if pasted.is_empty() || is_elsewhere || pasted == [SymptomClass::Works] {
+        return Fact::known(true, "target.symptom");
+    }
+    // A refusal that names another user than the one seen here is no contradiction.
+    let other_user = evidence.target.symptom.as_deref().and_then(parse_forbidden).is_some_and(|refusal| {
+        evidence.kubernetes.whoami.found().is_some_and(|user| user.username != refusal.username)
+    });
+    answer.clone().map(|answer| match answer {
+        Answer::Allowed => other_user,
+        Answer::Authenticated => is_of(SymptomClass::Forbidden),
+        Answer::Forbidden => is_of(SymptomClass::Forbidden),
+        Answer::Unauthorized | Answer::Anonymous => true,
+    })
+}
+
+/// Whether the authenticator's log, or a line of it that was pasted, shows a refusal because STS throttled it.
+fn sts_throttled(evidence: &Evidence) -> Fact<bool> {
+    let shows = |line: &str| {
+        let is_throttling = ["Throttling", "Rate exceeded", "TooManyRequests"].iter().any(|word| line.contains(word));
+        is_throttling && (line.contains("access denied") || line.contains("getCallerIdentity"))
+    };
+    if evidence.target.symptom.as_deref().is_some_and(|text| text.lines().any(shows)) {
+        return Fact::known(true, "target.symptom");
+    }
+    let lines = Fact::observed(&evidence.logs.authenticator, "logs.authenticator");
+    lines.map(|lines| lines.is_some_and(|lines| lines.iter().any(|line| shows(line))))
 }
 
 /// The symptom classes in evidence.

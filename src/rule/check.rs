@@ -77,6 +77,7 @@ pub(super) fn rule(
         weight: written.weight.unwrap_or(1.0),
         explains: written.explains,
         provable: written.provable.unwrap_or(true),
+        last_resort: written.last_resort.unwrap_or(false),
         each: each.map(|(path, _)| path),
         when,
         unless,

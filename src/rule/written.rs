@@ -24,6 +24,8 @@ pub(crate) struct Rule {
     pub(crate) explains: Vec<SymptomClass>,
     /// Whether the evidence can prove it. `false` for causes that can only ever be suspected.
     pub(crate) provable: Option<bool>,
+    /// Whether it is the cause of last resort, shown only if no other cause is confirmed.
+    pub(crate) last_resort: Option<bool>,
     /// A list-valued fact; the rule is tried for each of its elements, which the rule calls `it`.
     pub(crate) each: Option<Located<String>>,
     /// All of these must hold: a fact's path and the value it must have.

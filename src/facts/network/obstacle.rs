@@ -82,7 +82,7 @@ pub(super) fn obstacle(
 }
 
 /// What a failure says stands in the way, by its code or its words.
-pub(super) fn classify(failure: &Failure) -> Obstacle {
+pub(crate) fn classify(failure: &Failure) -> Obstacle {
     let words = failure.message.to_lowercase();
     let has = |needles: &[&str]| needles.iter().any(|needle| words.contains(needle));
     if failure.status == Some(407) || has(&["proxyconnect", "proxy authentication required", "connect to proxy"]) {
