@@ -159,7 +159,7 @@ pub(super) fn missing_roles(
     let dangling = bound.iter().filter(|one| matches!(one.role, RoleLookup::Dangling));
     let mut missing: Vec<_> =
         dangling.map(|one| Fact::known(missing_role(&one.bound, refused), observation(one.bound.kind))).collect();
-    for refusal in refusal {
+    if let Some(refusal) = refusal {
         for (role_kind, role) in named_missing(refusal.words.reason.as_deref().unwrap_or_default()) {
             let is_known = missing.iter().any(|one| one.value().is_some_and(|one| one.role == role));
             if !is_known {
