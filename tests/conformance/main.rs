@@ -1,0 +1,5 @@
+//! The model against the real components of EKS: their answers, frozen or live, and vectors taken from them.
+
+mod identity_oracle;
+mod oracle;
+mod questions;
