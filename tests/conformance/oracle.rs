@@ -19,7 +19,9 @@ pub(crate) enum NoAnswer {
 impl std::fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::GoIsNotInstalled => f.write_str("Go is not installed, so the real component cannot be asked (https://go.dev/dl)"),
+            Self::GoIsNotInstalled => {
+                f.write_str("Go is not installed, so the real component cannot be asked (https://go.dev/dl)")
+            }
             Self::Failed(reason) => f.write_str(reason),
         }
     }

@@ -4,14 +4,18 @@ use serde_json::{Map, Value, json};
 
 use super::principals::{ACCOUNTS, Principal};
 use super::random::Random;
-use super::texts::{ARN_KEYS, CHARACTERS, GROUPS_KEYS, OTHER_KEYS, USERNAME_KEYS, WHOLE_SECTIONS, WORDS};
+use super::texts::{ARN_KEYS, CHARACTERS, GROUPS_KEYS, OTHER_KEYS, USERNAME_KEYS, WHOLE_SECTIONS, word};
 use super::yaml_text::{Node, Writer};
 
 /// The `data` of a ConfigMap that tries to map the principals.
 pub(crate) fn data(random: &mut Random, principals: &[&Principal]) -> Map<String, Value> {
     let mut data = Map::new();
     let mut put = |random: &mut Random, key: &str, text: String| {
-        let key = if random.percent(3) { random.pick(&["maproles", "MapRoles", "mapRole", "mapUsers ", "config"]) } else { key };
+        let key = if random.mishap(3) {
+            random.pick(&["maproles", "MapRoles", "mapRole", "mapUsers ", "config"])
+        } else {
+            key
+        };
         data.insert(key.to_owned(), text.into());
     };
     if random.percent(88) {
@@ -30,9 +34,10 @@ pub(crate) fn data(random: &mut Random, principals: &[&Principal]) -> Map<String
 }
 
 fn entries(random: &mut Random, principals: &[&Principal], arn_key: &str) -> String {
+    random.author(45);
     match random.below(100) {
-        0..=4 => return random.pick(WHOLE_SECTIONS).to_owned(),
-        5..=11 => {
+        0..=2 => return random.pick(WHOLE_SECTIONS).to_owned(),
+        3..=9 => {
             let text = json_array(random, principals, arn_key);
             return broken(random, text);
         }
@@ -47,10 +52,10 @@ fn entries(random: &mut Random, principals: &[&Principal], arn_key: &str) -> Str
     if random.percent(9) {
         share(random, &mut list);
     }
-    let section = match random.below(60) {
-        0 => Node::Map(vec![("mapRoles".to_owned(), Node::List(list))]),
-        1 => list.pop().unwrap_or(Node::List(Vec::new())),
-        _ => Node::List(list),
+    let section = match random.mishap(4) {
+        true if random.percent(50) => Node::Map(vec![("mapRoles".to_owned(), Node::List(list))]),
+        true => list.pop().unwrap_or(Node::List(Vec::new())),
+        false => Node::List(list),
     };
     let text = Writer::new(random).document(&section);
     let text = wrapped(random, text);
@@ -58,7 +63,7 @@ fn entries(random: &mut Random, principals: &[&Principal], arn_key: &str) -> Str
 }
 
 fn entry(random: &mut Random, principal: &Principal, arn_key: &str) -> Node {
-    if random.percent(3) {
+    if random.mishap(5) {
         return match random.below(6) {
             0 => Node::verbatim("null"),
             1 => Node::Word(principal.canonical_arn()),
@@ -69,25 +74,27 @@ fn entry(random: &mut Random, principal: &Principal, arn_key: &str) -> Node {
         };
     }
     let mut fields = Vec::new();
-    if !random.percent(3) {
-        let key = if random.percent(80) { arn_key } else { random.pick(ARN_KEYS) };
+    if !random.mishap(4) {
+        let key = if random.mishap(20) { random.pick(ARN_KEYS) } else { arn_key };
         fields.push((key.to_owned(), arn(random, principal)));
     }
-    if random.percent(5) {
+    if random.percent(4) {
         fields.push((random.pick(&["sso", "SSO", "sso"]).to_string(), sso(random, principal)));
         fields.retain(|(key, _)| key == "sso" || key == "SSO" || random.percent(20));
     }
-    if !random.percent(4) {
-        fields.push((random.pick(USERNAME_KEYS).to_owned(), text(random)));
+    if !random.mishap(6) {
+        let key = if random.mishap(20) { random.pick(USERNAME_KEYS) } else { "username" };
+        fields.push((key.to_owned(), text(random)));
     }
-    if !random.percent(4) {
-        fields.push((random.pick(GROUPS_KEYS).to_owned(), groups(random)));
+    if !random.mishap(6) {
+        let key = if random.mishap(20) { random.pick(GROUPS_KEYS) } else { "groups" };
+        fields.push((key.to_owned(), groups(random)));
     }
-    if random.percent(8) {
+    if random.mishap(12) {
         let key = random.pick(OTHER_KEYS).to_string();
         fields.push((key, text(random)));
     }
-    if random.percent(8) {
+    if random.mishap(12) {
         let keys: [&[&str]; 3] = [ARN_KEYS, USERNAME_KEYS, GROUPS_KEYS];
         let keys = random.pick(&keys);
         let (which, key) = (random.below(3), random.pick(keys));
@@ -108,40 +115,47 @@ fn entry(random: &mut Random, principal: &Principal, arn_key: &str) -> Node {
 }
 
 fn arn(random: &mut Random, principal: &Principal) -> Node {
-    match random.below(60) {
+    if !random.mishap(8) {
+        return Node::Word(principal.as_written(random));
+    }
+    match random.below(3) {
         0 => Node::trap(random),
         1 => Node::List(vec![Node::Word(principal.canonical_arn())]),
-        2 => Node::word(random.pick(WORDS)),
-        _ => Node::Word(principal.as_written(random)),
+        _ => Node::word(word(random)),
     }
 }
 
 fn text(random: &mut Random) -> Node {
-    match random.below(40) {
-        0..=2 => Node::trap(random),
-        3 => Node::List(vec![Node::word(random.pick(WORDS))]),
-        4 => Node::Map(vec![("a".to_owned(), Node::word(random.pick(WORDS)))]),
-        5 => Node::verbatim(""),
-        _ => Node::word(random.pick(WORDS)),
+    if !random.mishap(12) {
+        return Node::word(word(random));
+    }
+    match random.below(7) {
+        0..=3 => Node::trap(random),
+        4 => Node::List(vec![Node::word(word(random))]),
+        5 => Node::Map(vec![("a".to_owned(), Node::word(word(random)))]),
+        _ => Node::verbatim(""),
     }
 }
 
 fn groups(random: &mut Random) -> Node {
-    match random.below(40) {
-        0..=2 => text(random),
-        3 => Node::Map(vec![(random.pick(WORDS).to_string(), Node::verbatim(""))]),
-        4 => Node::word("[\"system:masters\"]"),
-        5 => Node::word("system:masters"),
-        _ => {
-            let count = random.pick(&[0, 1, 1, 1, 2, 2, 3, 4]);
-            Node::List((0..count).map(|_| text(random)).collect())
-        }
+    if !random.mishap(15) {
+        let count = random.pick(&[0, 1, 1, 1, 2, 2, 3, 4]);
+        return Node::List((0..count).map(|_| text(random)).collect());
+    }
+    match random.below(4) {
+        0 => text(random),
+        1 => Node::Map(vec![(word(random).to_owned(), Node::verbatim(""))]),
+        2 => Node::word("[\"system:masters\"]"),
+        _ => Node::word("system:masters"),
     }
 }
 
 fn sso(random: &mut Random, principal: &Principal) -> Node {
     let mut fields = vec![
-        ("permissionSetName".to_owned(), Node::word(random.pick(&["Dev", "Dev", "Dev", "Dev_Ops", "D*", "", "a b", "1", &"p".repeat(33)]))),
+        (
+            "permissionSetName".to_owned(),
+            Node::word(random.pick(&["Dev", "Dev", "Dev", "Dev_Ops", "D*", "", "a b", "1", &"p".repeat(33)])),
+        ),
         ("accountID".to_owned(), Node::word(random.pick(&[principal.account, principal.account, "1111", "", "0123"]))),
     ];
     if random.percent(30) {
@@ -156,7 +170,19 @@ fn sso(random: &mut Random, principal: &Principal) -> Node {
 
 /// One entry takes fields from another one by an anchor.
 fn share(random: &mut Random, list: &mut Vec<Node>) {
-    let aliases = ["*base", "*base", "*base", "*base", "[*base]", "[*base, {groups: [x]}]", "*other", "{username: merged}", "word", "[word]", "null"];
+    let aliases = [
+        "*base",
+        "*base",
+        "*base",
+        "*base",
+        "[*base]",
+        "[*base, {groups: [x]}]",
+        "*other",
+        "{username: merged}",
+        "word",
+        "[word]",
+        "null",
+    ];
     for (index, node) in list.iter_mut().enumerate() {
         if index == 0 {
             let first = std::mem::replace(node, Node::verbatim(""));
@@ -179,21 +205,22 @@ fn json_array(random: &mut Random, principals: &[&Principal], arn_key: &str) -> 
     let mut list = Vec::new();
     for _ in 0..1 + random.below(3) {
         let principal = random.pick(principals);
-        let names: Vec<&str> = (0..random.below(3)).map(|_| random.pick(WORDS)).collect();
-        list.push(json!({ arn_key: principal.as_written(random), "username": random.pick(WORDS), "groups": names }));
+        let names: Vec<&str> = (0..random.below(3)).map(|_| word(random)).collect();
+        list.push(json!({ arn_key: principal.as_written(random), "username": word(random), "groups": names }));
     }
     let list = Value::Array(list);
     if random.percent(50) { list.to_string() } else { format!("{list:#}") }
 }
 
 fn accounts(random: &mut Random) -> String {
-    let account = |random: &mut Random| match random.below(12) {
+    random.author(45);
+    let account = |random: &mut Random| match random.below(10) {
+        0 | 1 if random.mishap(90) => text(random),
         0..=4 => Node::verbatim(random.pick(&ACCOUNTS)),
-        5..=8 => Node::word(random.pick(&ACCOUNTS)),
-        9 => Node::word(random.pick(WORDS)),
-        _ => text(random),
+        _ => Node::word(random.pick(&ACCOUNTS)),
     };
-    let node = match random.below(20) {
+    let shape = if random.mishap(40) { random.below(4) } else { 4 };
+    let node = match shape {
         0 => Node::verbatim(random.pick(WHOLE_SECTIONS)),
         1 => account(random),
         2 => Node::Word(ACCOUNTS.join(",")),
@@ -207,7 +234,10 @@ fn accounts(random: &mut Random) -> String {
 
 /// What may stand around a list: document markers, directives, byte order marks, foreign line ends.
 fn wrapped(random: &mut Random, text: String) -> String {
-    match random.below(50) {
+    if !random.mishap(35) {
+        return text;
+    }
+    match random.below(18) {
         0 => format!("---\n{text}"),
         1 => format!("--- # one\n{text}...\n"),
         2 => format!("{text}---\n- rolearn: second\n"),
@@ -224,14 +254,13 @@ fn wrapped(random: &mut Random, text: String) -> String {
         14 => text.lines().map(|line| format!("    {line}\n")).collect(),
         15 => text.replace('\n', " \n"),
         16 => format!("{text}\u{0}"),
-        17 => format!("{text}\n- rolearn: {}", random.pick(WORDS)),
-        _ => text,
+        _ => format!("{text}\n- rolearn: {}", word(random)),
     }
 }
 
-/// Half of the texts stay as they are; the others get a few slips of the keyboard.
+/// Careless authors let the keyboard slip.
 fn broken(random: &mut Random, text: String) -> String {
-    let slips = random.pick(&[0, 0, 0, 0, 0, 1, 1, 1, 2, 4]);
+    let slips = if random.mishap(60) { random.pick(&[1, 1, 1, 2, 4]) } else { 0 };
     (0..slips).fold(text, |text, _| if random.percent(55) { slip(random, &text) } else { line_slip(random, &text) })
 }
 
@@ -265,7 +294,12 @@ fn line_slip(random: &mut Random, text: &str) -> String {
         9 => lines[at] = line.replacen("- ", "-", 1),
         10 => lines[at] = line.replacen(": ", random.pick(&[":", " : ", "", ": : ", ":\u{a0}"]), 1),
         11 => lines[at] = format!("{line}{}", random.pick(&[" ", " # x", "#x", "\t", ":", " \\", ",", " &a", "\r"])),
-        _ => lines.insert(at, random.pick(&["", "---", "...", "#", "\t", "- ", "-", "  - x", "x: y", "%YAML 1.1", "--- |", "? a", ": b"]).to_owned()),
+        _ => lines.insert(
+            at,
+            random
+                .pick(&["", "---", "...", "#", "\t", "- ", "-", "  - x", "x: y", "%YAML 1.1", "--- |", "? a", ": b"])
+                .to_owned(),
+        ),
     }
     lines.join("\n")
 }

@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::aws_auth;
 use super::principals::{INSTANCES, Principal};
 use super::random::Random;
-use super::texts::WORDS;
+use super::texts::word;
 
 const RESERVED: [&str; 5] = ["aws:", "iam:", "amazon:", "system:", "eks:"];
 
 /// One question about a mapping.
 pub(crate) fn login(random: &mut Random) -> Value {
+    random.author(80);
     let principal = Principal::random(random);
     let others = [Principal::random(random), Principal::random(random)];
     let known = [&principal, &principal, &principal, &others[0], &others[1]];
@@ -52,7 +53,7 @@ pub(crate) fn login(random: &mut Random) -> Value {
 }
 
 fn unique_id(random: &mut Random, principal: &Principal) -> String {
-    match random.below(40) {
+    match random.below(80) {
         0 => principal.unique_id.to_lowercase(),
         1 => format!("{}:x", principal.unique_id),
         2 => String::new(),
@@ -65,14 +66,15 @@ fn entries(random: &mut Random, principals: &[&Principal]) -> Map<String, Value>
     let mut file: Map<String, Value> = Map::new();
     for _ in 0..random.pick(&[0, 1, 1, 1, 2, 2, 3]) {
         let principal = random.pick(principals);
-        let (section, key) = if principal.is_role() == random.percent(95) { ("mapRoles", "rolearn") } else { ("mapUsers", "userarn") };
+        let (section, key) =
+            if principal.is_role() == random.percent(95) { ("mapRoles", "rolearn") } else { ("mapUsers", "userarn") };
         let arn = if random.percent(70) { principal.iam_arn() } else { principal.as_written(random) };
         let id = if random.percent(88) { principal.unique_id.clone() } else { "AROARECREATED".to_owned() };
         let count = random.below(3);
         let mut entry = json!({
             "userid": if random.percent(2) { principal.unique_id.to_lowercase() } else { id },
-            "username": if random.percent(30) { "arn:aws:sts::111122223333:assumed-role/KubeAdmin/{{SessionName}}" } else { random.pick(WORDS) },
-            "groups": (0..count).map(|_| random.pick(WORDS)).collect::<Vec<_>>(),
+            "username": if random.percent(30) { "arn:aws:sts::111122223333:assumed-role/KubeAdmin/{{SessionName}}" } else { word(random) },
+            "groups": (0..count).map(|_| word(random)).collect::<Vec<_>>(),
         });
         entry[key] = if random.percent(4) { "".into() } else { arn.into() };
         if let Some(list) = file.entry(section).or_insert_with(|| json!([])).as_array_mut() {

@@ -4,8 +4,8 @@ use super::random::Random;
 
 pub(crate) const ACCOUNTS: [&str; 3] = ["111122223333", "444455556666", "012345678901"];
 
-const PARTITIONS: [&str; 14] =
-    ["aws", "aws", "aws", "aws", "aws", "aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-new"];
+const PARTITIONS: [&str; 9] =
+    ["aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-new"];
 
 const ROLES: [&str; 9] = [
     "KubeAdmin",
@@ -30,35 +30,53 @@ pub(crate) const INSTANCES: [(&str, &str); 3] = [
     ("i-0a1b2c3d4e5f60718", "ip-10-0-9-9.ec2.internal"),
 ];
 
-const SESSIONS: [&str; 18] = [
+const SESSIONS: [&str; 9] = [
     "alice",
     "alice",
     "jane@corp.example",
-    "@",
-    "a@b@c",
     "EKSGetTokenAuth",
     "botocore-session-1700000000",
     "i-0123456789abcdef0",
     "i-0123456789abcdef0",
     "i-01234567",
     "i-0a1b2c3d4e5f60718",
+];
+
+const ODD_SESSIONS: [&str; 13] = [
+    "@",
+    "a@b@c",
     "i-0123456789ABCDEF",
+    "i-0123456789ABCDEF0",
     "i-012345678",
+    "i-0123\u{e9}567",
     "I-01234567",
     "{{AccountID}}",
+    "{{SessionNameRaw}}{{AccessKeyID}}",
     "x=1,y+2.z_-",
     "a:b",
+    "\u{e9}",
     "",
 ];
 
 #[derive(Clone)]
 pub(crate) enum Kind {
-    Role { path: &'static str, name: &'static str, session: &'static str },
-    User { path: &'static str, name: &'static str },
+    Role {
+        path: &'static str,
+        name: &'static str,
+        session: &'static str,
+    },
+    User {
+        path: &'static str,
+        name: &'static str,
+    },
     Root,
-    Federated { name: &'static str },
+    Federated {
+        name: &'static str,
+    },
     /// What STS never answers as a caller.
-    Odd { arn: &'static str },
+    Odd {
+        arn: &'static str,
+    },
 }
 
 #[derive(Clone)]
@@ -72,12 +90,14 @@ pub(crate) struct Principal {
 impl Principal {
     pub(crate) fn random(random: &mut Random) -> Self {
         let account = random.pick(&ACCOUNTS);
+        let session = if random.mishap(40) { random.pick(&ODD_SESSIONS) } else { random.pick(&SESSIONS) };
+        let partition = if random.percent(70) { "aws" } else { random.pick(&PARTITIONS) };
         let kind = match random.below(20) {
-            0..=12 => Kind::Role { path: random.pick(&PATHS), name: random.pick(&ROLES), session: random.pick(&SESSIONS) },
-            13..=16 => Kind::User { path: random.pick(&PATHS), name: random.pick(&USERS) },
+            19 if random.mishap(90) => Kind::Odd { arn: random.pick(&ODD) },
             17 => Kind::Root,
             18 => Kind::Federated { name: random.pick(&USERS) },
-            _ => Kind::Odd { arn: random.pick(&ODD) },
+            13..=16 => Kind::User { path: random.pick(&PATHS), name: random.pick(&USERS) },
+            _ => Kind::Role { path: random.pick(&PATHS), name: random.pick(&ROLES), session },
         };
         let unique_id = match &kind {
             Kind::Role { .. } => format!("AROAEXAMPLE{}", random.below(4)),
@@ -85,7 +105,7 @@ impl Principal {
             Kind::Root | Kind::Odd { .. } => account.to_owned(),
             Kind::Federated { name } => format!("{account}:{name}"),
         };
-        Self { partition: random.pick(&PARTITIONS), account, kind, unique_id }
+        Self { partition, account, kind, unique_id }
     }
 
     /// The ARN in the answer of STS. The path of a role is not in it.
@@ -132,8 +152,11 @@ impl Principal {
     /// The ARN as somebody wrote it down: right in about half of the cases.
     pub(crate) fn as_written(&self, random: &mut Random) -> String {
         let right = self.canonical_arn();
-        match random.below(44) {
-            0..=20 => right,
+        if random.percent(55) {
+            return right;
+        }
+        match 20 + random.below(24) {
+            ..=20 => right,
             21 => right.to_uppercase(),
             22 => right.to_lowercase(),
             23 => right.replace('k', "K").replace('a', "A"),
@@ -153,7 +176,9 @@ impl Principal {
             40 => right.replacen("iam", "sts", 1),
             41 => format!("{right}\n"),
             42 => format!("arn:{}:iam::{}:root", self.partition, self.account),
-            _ => random.pick(&["", "*", "alice", "arn:aws:iam::111122223333:role/", "arn:aws:iam::111122223333:group/admins"]).to_owned(),
+            _ => random
+                .pick(&["", "*", "alice", "arn:aws:iam::111122223333:role/", "arn:aws:iam::111122223333:group/admins"])
+                .to_owned(),
         }
     }
 }

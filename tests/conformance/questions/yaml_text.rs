@@ -78,7 +78,9 @@ impl<'a> Writer<'a> {
                 let below = self.collection_below(node, indent).unwrap_or_else(|| format!(" {}\n", self.flow(node)));
                 format!(" &{name}{below}")
             }
-            Node::Map(fields) if !fields.is_empty() && !self.random.percent(self.flow) => gap + &self.block_map(fields, indent, false),
+            Node::Map(fields) if !fields.is_empty() && !self.random.percent(self.flow) => {
+                gap + &self.block_map(fields, indent, false)
+            }
             Node::List(items) if !items.is_empty() && !self.random.percent(self.flow) => {
                 gap + self.block_list(items, indent).trim_start_matches(' ')
             }
@@ -93,7 +95,7 @@ impl<'a> Writer<'a> {
                 self.comment(&mut text, indent);
                 text += &" ".repeat(indent);
             }
-            if self.random.below(200) == 0 {
+            if self.random.mishap(1) {
                 text += &format!("? {key}\n{}: {}\n", " ".repeat(indent), self.flow(value));
                 continue;
             }
@@ -112,14 +114,18 @@ impl<'a> Writer<'a> {
         if let Some(below) = self.collection_below(value, indent).filter(|_| !self.random.percent(self.flow)) {
             return below;
         }
-        let gap = self.random.pick(&[" ", " ", " ", " ", " ", " ", "  ", "\t", " \t"]);
+        let gap = if self.random.mishap(6) { self.random.pick(&["  ", "\t", " \t", "\u{a0}"]) } else { " " };
         gap.to_owned() + &self.inline(value, indent)
     }
 
     fn collection_below(&mut self, value: &Node, indent: usize) -> Option<String> {
         match value {
-            Node::List(items) if !items.is_empty() => Some("\n".to_owned() + &self.block_list(items, indent + self.list_indent)),
-            Node::Map(fields) if !fields.is_empty() => Some("\n".to_owned() + &self.block_map(fields, indent + self.map_indent, true)),
+            Node::List(items) if !items.is_empty() => {
+                Some("\n".to_owned() + &self.block_list(items, indent + self.list_indent))
+            }
+            Node::Map(fields) if !fields.is_empty() => {
+                Some("\n".to_owned() + &self.block_map(fields, indent + self.map_indent, true))
+            }
             _ => None,
         }
     }
@@ -135,6 +141,10 @@ impl<'a> Writer<'a> {
     }
 
     fn block_scalar(&mut self, text: &str, indent: usize) -> String {
+        if !self.random.mishap(50) {
+            let style = self.random.pick(&["|-", ">-", "|-", "|"]);
+            return format!("{style}\n{}{text}\n", " ".repeat(indent + 2));
+        }
         let style = self.random.pick(&["|", "|-", "|+", ">", ">-", "|2", ">1-", "|-2", "|9"]);
         let tail = self.random.pick(&["", "", "", " ", " # note", "\t"]);
         let pad = " ".repeat(indent + self.random.pick(&[2, 2, 2, 1, 4, 0]));
@@ -145,30 +155,47 @@ impl<'a> Writer<'a> {
 
     fn flow(&mut self, node: &Node) -> String {
         match node {
-            Node::Word(text) => self.scalar(text),
+            Node::Word(text) => self.scalar(text, reads_back(text)),
             Node::Verbatim(text) => text.clone(),
             Node::Anchored(name, node) => format!("&{name} {}", self.flow(node)),
             Node::List(items) => {
-                let items: Vec<String> = items.iter().map(|item| self.flow(item)).collect();
-                let (open, between, close) = self.random.pick(&[("[", ", ", "]"), ("[", ",", "]"), ("[ ", ", ", " ]"), ("[", ", ", ", ]"), ("[", ",\n    ", "]")]);
+                let items: Vec<String> = items.iter().map(|item| self.inside_flow(item)).collect();
+                if items.is_empty() {
+                    return "[]".to_owned();
+                }
+                let (open, between, close) = self.random.pick(&[
+                    ("[", ", ", "]"),
+                    ("[", ",", "]"),
+                    ("[ ", ", ", " ]"),
+                    ("[", ", ", ", ]"),
+                    ("[", ",\n    ", "]"),
+                ]);
                 format!("{open}{}{close}", items.join(between))
             }
             Node::Map(fields) => {
                 let fields: Vec<String> = fields
                     .iter()
                     .map(|(key, value)| {
-                        let colon = self.random.pick(&[": ", ": ", ": ", ": ", ":"]);
-                        self.key(key) + colon + &self.flow(value)
+                        let colon = if self.random.mishap(10) { ":" } else { ": " };
+                        self.key(key) + colon + &self.inside_flow(value)
                     })
                     .collect();
-                let (open, between, close) = self.random.pick(&[("{", ", ", "}"), ("{", ",", "}"), ("{ ", ", ", " }"), ("{", ",\n     ", ",}")]);
+                let (open, between, close) =
+                    self.random.pick(&[("{", ", ", "}"), ("{", ",", "}"), ("{ ", ", ", " }"), ("{", ",\n     ", ",}")]);
                 format!("{open}{}{close}", fields.join(between))
             }
         }
     }
 
+    fn inside_flow(&mut self, node: &Node) -> String {
+        match node {
+            Node::Word(text) => self.scalar(text, reads_back(text) && !text.contains(['{', '}', ','])),
+            other => self.flow(other),
+        }
+    }
+
     fn key(&mut self, key: &str) -> String {
-        let blank = if self.random.percent(1) { " " } else { "" };
+        let blank = if self.random.mishap(2) { " " } else { "" };
         let quoted = key.is_empty() || key.ends_with([' ', ':']);
         match self.random.below(40) {
             0 => quote_single(key) + blank,
@@ -178,15 +205,27 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn scalar(&mut self, text: &str) -> String {
-        let tag = match self.random.below(120) {
+    fn scalar(&mut self, text: &str, plain: bool) -> String {
+        let tagged = if self.random.mishap(4) { self.random.below(4) } else { 4 };
+        let tag = match tagged {
             0 => "!!str ",
             1 => "! ",
             2 => "!local ",
-            3 => self.random.pick(&["!!int ", "!!float ", "!!bool ", "!!null ", "!!binary ", "!!seq ", "!<tag:yaml.org,2002:str> ", "!e!x ", "&x ", "&a-1 !!str "]),
+            3 => self.random.pick(&[
+                "!!int ",
+                "!!float ",
+                "!!bool ",
+                "!!null ",
+                "!!binary ",
+                "!!seq ",
+                "!<tag:yaml.org,2002:str> ",
+                "!e!x ",
+                "&x ",
+                "&a-1 !!str ",
+            ]),
             _ => "",
         };
-        let needs_quotes = !reads_back(text) && !self.random.percent(6);
+        let needs_quotes = !plain && !self.random.mishap(10);
         let body = if needs_quotes || self.random.percent(self.quotes) {
             if self.random.percent(50) { quote_single(text) } else { quote_double(self.random, text) }
         } else {
@@ -198,7 +237,11 @@ impl<'a> Writer<'a> {
     fn comment(&mut self, text: &mut String, indent: usize) {
         if self.random.percent(self.comments) {
             let indent = self.random.pick(&[indent, 0, indent + 3]);
-            *text += &format!("{}{}\n", " ".repeat(indent), self.random.pick(&["# people", "#", "# - rolearn: x", "", "   "]));
+            *text += &format!(
+                "{}{}\n",
+                " ".repeat(indent),
+                self.random.pick(&["# people", "#", "# - rolearn: x", "", "   "])
+            );
         }
     }
 }
