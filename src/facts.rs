@@ -4,6 +4,7 @@ pub mod access_policies;
 pub mod action;
 pub mod arn;
 pub mod aws_auth;
+mod go_text;
 pub mod go_yaml;
 pub mod identity_mapping;
 pub mod rbac;
