@@ -1,0 +1,60 @@
+//! The words of Go's `encoding/json` for a text that is no JSON.
+
+use serde::de::IgnoredAny;
+
+use super::super::go_yaml::Place;
+
+/// The first syntax error in `encoding/json`'s words, with its place; `None` if the text is JSON.
+pub(crate) fn go_json_error(text: &str) -> Option<(String, Place)> {
+    let error = serde_json::from_str::<IgnoredAny>(text).err()?;
+    // serde_json counts bytes, and points at the last character that it read.
+    let place = Place { line: error.line(), column: error.column().max(1) };
+    if error.is_eof() {
+        return Some(("unexpected end of JSON input".to_owned(), place));
+    }
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let character = line.get(error.column().saturating_sub(1)..).and_then(|rest| rest.chars().next()).unwrap_or('\n');
+    let words = error.to_string();
+    let context = CONTEXTS
+        .iter()
+        .find(|(ours, _)| words.starts_with(ours))
+        .map_or("looking for beginning of value", |(_, go)| go);
+    let character = match character {
+        '\'' => r"'\''".to_owned(),
+        '"' => "'\"'".to_owned(),
+        _ if character.is_control() => format!("'{}'", character.escape_default()),
+        _ => format!("'{character}'"),
+    };
+    Some((format!("invalid character {character} {context}"), place))
+}
+
+/// The beginnings of serde_json's messages, and what `encoding/json` says instead.
+const CONTEXTS: [(&str, &str); 10] = [
+    ("key must be a string", "looking for beginning of object key string"),
+    ("trailing comma", "looking for beginning of object key string"),
+    ("expected `:`", "after object key"),
+    ("expected `,` or `}`", "after object key:value pair"),
+    ("expected `,` or `]`", "after array element"),
+    ("trailing characters", "after top-level value"),
+    ("control character", "in string literal"),
+    ("invalid escape", "in string escape code"),
+    ("invalid number", "in numeric literal"),
+    ("expected ident", "in literal"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_go() {
+        let error = |text: &str| go_json_error(text).map(|(words, _)| words);
+        assert_eq!(error("{rolearn: x}").unwrap(), "invalid character 'r' looking for beginning of object key string");
+        assert_eq!(error("<html>").unwrap(), "invalid character '<' looking for beginning of value");
+        assert_eq!(error("{\"a\" 1}").unwrap(), "invalid character '1' after object key");
+        assert_eq!(error("{\"a\": 1").unwrap(), "unexpected end of JSON input");
+        assert_eq!(error("").unwrap(), "unexpected end of JSON input");
+        assert_eq!(error("{} x").unwrap(), "invalid character 'x' after top-level value");
+        assert_eq!(error("{}"), None);
+    }
+}
