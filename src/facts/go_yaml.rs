@@ -1,16 +1,18 @@
 //! YAML as Go's yaml.v2 resolves it, with places; the authenticator reads aws-auth with that library.
 //!
-//! The events come from a YAML 1.2 parser; this module gives them the meaning of yaml.v2: YAML 1.1 scalars, repeated
-//! keys, merge keys, only the first document, and the limits on aliases. Known differences: nesting beyond 255 levels
-//! is refused, U+0085, U+2028 and U+2029 end a line but always read as an ordinary line break, and the two parsers
-//! disagree on a few malformed texts (a comment or a `?` right inside a flow collection, a tab between a key and its
-//! value's block, a block scalar at column 0). Messages of syntax errors are those of the event parser.
+//! The events come from a YAML 1.2 parser. This module gives them the meaning of yaml.v2: YAML 1.1 scalars, repeated
+//! keys, merge keys, only the first document, limits on aliases, and its stricter view of tabs and anchors.
+//!
+//! Known differences, all of them in texts that are hardly ever written: nesting beyond 255 levels is refused; U+2028 and
+//! U+2029 inside a text of several lines become an ordinary line break; an anchor with other characters than letters,
+//! digits, `_` and `-` is always refused; a closing bracket too many behind a block at a deeper column is refused; a block
+//! scalar whose header stands alone in a line may be refused. Places in a quoted text whose lines are indented less than
+//! their entry are right in line, not in column.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Tag};
-
+mod build;
 mod checks;
 mod scalar;
 
@@ -87,17 +89,7 @@ pub(crate) struct Field {
 impl Document {
     /// Reads the first document. What follows it is not looked at.
     pub(crate) fn parse(text: &str) -> Result<Self, YamlError> {
-        if let Some(place) = control_character(text) {
-            let message = "control characters are not allowed".to_owned();
-            return Err(YamlError { place: Some(place), message });
-        }
-        let text = line_breaks(text);
-        let mut options = Options::default();
-        options.emit_comments = false;
-        options.emit_unresolved_aliases = true;
-        let parser = Parser::new_from_str_with_options(&text, options);
-        let builder = Builder { parser, nodes: Vec::new(), anchors: HashMap::new(), open: Vec::new(), root: None };
-        builder.build(&text)
+        build::document(text)
     }
 
     pub(crate) fn root(&self) -> Option<NodeId> {
@@ -207,127 +199,4 @@ impl Document {
             _ => id,
         }
     }
-}
-
-/// Builds a [`Document`] from events, without recursion.
-struct Builder<'a> {
-    parser: Parser<'a, StrInput<'a>>,
-    nodes: Vec<Node>,
-    anchors: HashMap<usize, NodeId>,
-    /// The collections that are not closed yet; of a mapping also the key that waits for its value.
-    open: Vec<(NodeId, Option<NodeId>)>,
-    root: Option<NodeId>,
-}
-
-impl<'a> Builder<'a> {
-    fn build(mut self, text: &str) -> Result<Document, YamlError> {
-        let mut rest = None;
-        let mut ended = false;
-        while let Some((event, span)) = self.next_event(ended)? {
-            match event {
-                Event::DocumentStart(..) if ended => {
-                    let begin = span.start.byte_offset();
-                    rest = begin.and_then(|begin| Some((text.get(begin..)?.to_owned(), start_of(&span))));
-                    break;
-                }
-                Event::DocumentEnd => ended = true,
-                Event::StreamEnd => break,
-                Event::SequenceEnd | Event::MappingEnd => {
-                    self.open.pop();
-                }
-                event => self.node(event, &span)?,
-            }
-        }
-        Ok(Document { nodes: self.nodes, root: self.root, rest })
-    }
-
-    /// The next event. Behind the first document an error is nobody's business.
-    fn next_event(&mut self, ended: bool) -> Result<Option<(Event<'a>, Span)>, YamlError> {
-        match self.parser.next_event() {
-            Some(Ok(event)) => Ok(Some(event)),
-            Some(Err(error)) if !ended => {
-                let place = Place { line: error.marker().line(), column: error.marker().col() + 1 };
-                Err(YamlError { place: Some(place), message: error.info() })
-            }
-            Some(Err(_)) | None => Ok(None),
-        }
-    }
-
-    fn node(&mut self, event: Event<'_>, span: &Span) -> Result<(), YamlError> {
-        let place = start_of(span);
-        let (content, anchor, tag) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                // The parser says `~` where nothing is written.
-                let nothing = span.byte_range().is_some_and(|range| range.is_empty()) && text == "~";
-                let text = if nothing { String::new() } else { text.into_owned() };
-                let plain = style == ScalarStyle::Plain;
-                (Content::Scalar { text, plain, lines: 1 + span.end.line() - span.start.line() }, anchor, tag)
-            }
-            Event::SequenceStart(_, anchor, tag) => (Content::Sequence(Vec::new()), anchor, tag),
-            Event::MappingStart(_, anchor, tag) => (Content::Mapping(Vec::new()), anchor, tag),
-            Event::Alias(anchor) => (self.alias(anchor, place)?, 0, None),
-            Event::UnresolvedAlias(name) => {
-                return Err(YamlError { place: Some(place), message: format!("unknown anchor '{name}' referenced") });
-            }
-            _ => return Ok(()),
-        };
-        let collection = matches!(content, Content::Sequence(_) | Content::Mapping(_));
-        let id = NodeId(self.nodes.len());
-        self.nodes.push(Node { place, tag: tag.as_deref().map(full_tag).unwrap_or_default(), content });
-        if anchor > 0 {
-            self.anchors.insert(anchor, id);
-        }
-        self.attach(id);
-        if collection {
-            self.open.push((id, None));
-        }
-        Ok(())
-    }
-
-    fn alias(&self, anchor: usize, place: Place) -> Result<Content, YamlError> {
-        let unknown = || YamlError { place: Some(place), message: "unknown anchor referenced".to_owned() };
-        let target = *self.anchors.get(&anchor).ok_or_else(unknown)?;
-        Ok(Content::Alias { target, inside_itself: self.open.iter().any(|(id, _)| *id == target) })
-    }
-
-    fn attach(&mut self, id: NodeId) {
-        let Some((parent, key)) = self.open.last_mut() else {
-            self.root.get_or_insert(id);
-            return;
-        };
-        match &mut self.nodes[parent.0].content {
-            Content::Sequence(items) => items.push(id),
-            Content::Mapping(pairs) => match key.take() {
-                Some(key) => pairs.push((key, id)),
-                None => *key = Some(id),
-            },
-            Content::Scalar { .. } | Content::Alias { .. } => {}
-        }
-    }
-}
-
-fn start_of(span: &Span) -> Place {
-    Place { line: span.start.line(), column: span.start.col() + 1 }
-}
-
-fn full_tag(tag: &Tag) -> String {
-    format!("{}{}", tag.handle(), tag.suffix())
-}
-
-fn control_character(text: &str) -> Option<Place> {
-    let forbidden = |character: char| match character {
-        '\t' | '\n' | '\r' | '\u{85}' => false,
-        '\u{fffe}' | '\u{ffff}' => true,
-        _ => character.is_control(),
-    };
-    let position = text.find(forbidden)?;
-    let before = &text[..position];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Some(Place { line: 1 + before.matches('\n').count(), column: 1 + before[line_start..].chars().count() })
-}
-
-/// The text with the line breaks of YAML 1.1 that YAML 1.2 dropped replaced by one that both know.
-fn line_breaks(text: &str) -> Cow<'_, str> {
-    const DROPPED: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
-    if text.contains(DROPPED) { Cow::Owned(text.replace(DROPPED, "\n")) } else { Cow::Borrowed(text) }
 }

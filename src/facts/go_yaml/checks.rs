@@ -163,9 +163,9 @@ impl Document {
             },
         };
         let tag = if tag.is_empty() { own_tag.to_owned() } else { scalar::short_tag(tag) };
-        let value = match text.char_indices().nth(7) {
+        let value = match text.as_bytes().get(..7) {
             _ if matches!(tag.as_str(), "!!seq" | "!!map") => String::new(),
-            Some((cut, _)) if text.len() > 10 => format!(" `{}...`", &text[..cut]),
+            Some(beginning) if text.len() > 10 => format!(" `{}...`", String::from_utf8_lossy(beginning)),
             _ => format!(" `{text}`"),
         };
         (*place, format!("line {}: cannot unmarshal {tag}{value} into {wanted}", place.line))
