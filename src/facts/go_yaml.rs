@@ -15,6 +15,7 @@ use std::collections::HashMap;
 mod build;
 mod checks;
 mod scalar;
+mod source;
 
 pub(crate) use scalar::Scalar;
 

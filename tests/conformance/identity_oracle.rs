@@ -37,7 +37,10 @@ fn probe() {
         let m = model::answer(q);
         let mut n = m.clone();
         for e in n.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
-            e.as_object_mut().map(|f| { f.remove("ours"); f.remove("place") });
+            e.as_object_mut().map(|f| {
+                f.remove("ours");
+                f.remove("place")
+            });
         }
         if comparable(a) != n {
             differences += 1;

@@ -5,25 +5,24 @@ use std::collections::HashMap;
 
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle, Tag};
 
+use super::source::{self, Repair};
 use super::{Content, Document, Node, NodeId, Place, YamlError};
 
-/// How often blanks are put into a text where the YAML 1.2 parser wants them and yaml.v2 does not.
-const REPAIRS: usize = 8;
+/// How often a text is changed that yaml.v2 takes and the YAML 1.2 parser does not.
+const REPAIRS: usize = 50;
 
 /// Reads the first document of a text.
 pub(super) fn document(text: &str) -> Result<Document, YamlError> {
-    if let Some(place) = control_character(text) {
-        return Err(YamlError { place: Some(place), message: "control characters are not allowed".to_owned() });
-    }
-    let mark = byte_order_mark_substitute(text);
-    let mut text = prepare(text, mark);
+    source::refuse_outright(text)?;
+    let mark = source::byte_order_mark_substitute(text);
+    let mut text = source::prepare(text, mark);
     let mut repairs = 0;
     loop {
         let failure = match Builder::new(&text, mark).build() {
             Err(failure) => failure,
             Ok(document) => return Ok(document),
         };
-        match failure.missing_blanks.and_then(|blanks| insert(&text, &blanks)) {
+        match failure.repair.and_then(|repair| repair.apply(&text)) {
             Some(repaired) if repairs < REPAIRS => text = Cow::Owned(repaired),
             _ => return Err(failure.error),
         }
@@ -31,21 +30,15 @@ pub(super) fn document(text: &str) -> Result<Document, YamlError> {
     }
 }
 
-/// Why a document could not be built, and which blanks would help.
+/// Why a document could not be built, and what would help.
 struct Failure {
     error: YamlError,
-    missing_blanks: Option<MissingBlanks>,
-}
-
-/// Blanks that mean nothing to yaml.v2, and where the YAML 1.2 parser wants them.
-struct MissingBlanks {
-    place: Place,
-    count: usize,
+    repair: Option<Repair>,
 }
 
 impl From<YamlError> for Failure {
     fn from(error: YamlError) -> Self {
-        Self { error, missing_blanks: None }
+        Self { error, repair: None }
     }
 }
 
@@ -68,8 +61,13 @@ struct Collection {
     id: NodeId,
     /// Of a mapping, the key that waits for its value.
     key: Option<NodeId>,
+    /// Whether a `?` stands before that key, and at which byte the key ends.
+    key_is_explicit: bool,
+    key_end: usize,
     is_block: bool,
     is_sequence: bool,
+    /// A mapping of one pair in a flow sequence, without braces.
+    is_bare_pair: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -99,8 +97,8 @@ impl<'a> Builder<'a> {
             let complete = self.root.is_some() && self.open.is_empty();
             let (event, span) = match event {
                 Ok(event) => event,
-                Err(_) if complete => break,
-                Err(error) => return Err(failure(&error)),
+                Err(error) if complete && !(spoils_the_end(error.kind()) && !ended) => break,
+                Err(error) => return Err(self.failure(&error)),
             };
             self.refuse_tabs_before(&event, &span)?;
             match event {
@@ -120,9 +118,9 @@ impl<'a> Builder<'a> {
         Ok(Document { nodes: self.nodes, root: self.root, rest })
     }
 
-    fn node(&mut self, event: Event<'_>, span: &Span) -> Result<(), YamlError> {
+    fn node(&mut self, event: Event<'_>, span: &Span) -> Result<(), Failure> {
         let place = start_of(span);
-        let refuse = |message: &str| Err(YamlError { place: Some(place), message: message.to_owned() });
+        let refuse = |message: &str| Err(refusal(place, message));
         let (content, anchor, tag, style) = match event {
             Event::Scalar(text, style, anchor, tag) => (self.scalar(&text, style, span)?, anchor, tag, None),
             Event::SequenceStart(style, anchor, tag) => (Content::Sequence(Vec::new()), anchor, tag, Some(style)),
@@ -134,6 +132,9 @@ impl<'a> Builder<'a> {
                 }
                 None => return refuse("unknown anchor referenced"),
             },
+            Event::DocumentStart(_, Some(version)) if (version.major, version.minor) != (1, 1) => {
+                return refuse("found incompatible YAML document");
+            }
             Event::UnresolvedAlias(name) => return refuse(&format!("unknown anchor '{name}' referenced")),
             Event::Anchor(_, name) if !name.chars().all(is_anchor_character) => {
                 return refuse("did not find expected alphabetic or numeric character");
@@ -143,40 +144,88 @@ impl<'a> Builder<'a> {
         if self.open.last().is_some_and(|parent| parent.is_block && parent.is_sequence) && self.follows_tab(span) {
             return refuse("found character that cannot start any token");
         }
+        if let Some(tag_span) = span.tag_span() {
+            self.tag(&tag_span)?;
+        }
         let id = NodeId(self.nodes.len());
         let is_sequence = matches!(content, Content::Sequence(_));
         self.nodes.push(Node { place, tag: tag.as_deref().map(full_tag).unwrap_or_default(), content });
         if anchor > 0 {
             self.anchors.insert(anchor, id);
         }
-        self.attach(id);
+        self.attach(id, span)?;
         if let Some(style) = style {
             let is_block = style == StructureStyle::Block;
-            self.open.push(Collection { id, key: None, is_block, is_sequence });
+            let is_bare_pair = !is_block && span.is_empty();
+            self.open.push(Collection {
+                id,
+                key: None,
+                key_is_explicit: false,
+                key_end: 0,
+                is_block,
+                is_sequence,
+                is_bare_pair,
+            });
         }
         Ok(())
     }
 
-    fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Result<Content, YamlError> {
+    /// yaml.v2 knows no flow indicators in a tag: in `[!a, b]` the comma belongs to it.
+    fn tag(&self, span: &Span) -> Result<(), Failure> {
+        let range = span.byte_range().unwrap_or_default();
+        let written = self.text.get(range.clone()).unwrap_or_default();
+        let behind = self.text.get(range.end..).and_then(|behind| behind.chars().next());
+        let is_verbatim = written.starts_with("!<");
+        let is_tag_character =
+            |character: char| character.is_ascii_alphanumeric() || "-_;/?:@&=+$,.!~*'()[]%".contains(character);
+        if !is_verbatim && !written.chars().all(is_tag_character) {
+            return Err(refusal(start_of(span), "did not find expected whitespace or line break"));
+        }
+        let repair = match behind {
+            Some(indicator @ (',' | '[' | ']')) if !is_verbatim => {
+                Repair { range: range.end..range.end + 1, by: format!("%{:02X}", u32::from(indicator)) }
+            }
+            Some('{' | '}') => return Err(refusal(start_of(span), "did not find expected whitespace or line break")),
+            _ => return Ok(()),
+        };
+        Err(Failure {
+            repair: Some(repair),
+            ..refusal(start_of(span), "did not find expected whitespace or line break")
+        })
+    }
+
+    fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Result<Content, Failure> {
         let place = start_of(span);
-        let refuse = |message: &str| Err(YamlError { place: Some(place), message: message.to_owned() });
+        let refuse = |message: &str| Err(refusal(place, message));
         let range = span.byte_range().unwrap_or_default();
         let plain = style == ScalarStyle::Plain;
         // The parser says `~` where nothing is written.
         let nothing = plain && range.is_empty();
         let mut text = if nothing { String::new() } else { text.replace(self.mark, "\u{feff}") };
         let parent = self.open.last();
-        if nothing && parent.is_some_and(|parent| !parent.is_sequence && parent.key.is_none()) {
+        let explicit = self.text.get(..range.start).unwrap_or_default().trim_end().ends_with('?');
+        if nothing && !explicit && parent.is_some_and(|parent| !parent.is_sequence && parent.key.is_none()) {
             return refuse("did not find expected key");
         }
-        if plain && text.contains('?') && parent.is_some_and(|parent| !parent.is_block) {
-            return refuse("did not find expected ',' or ']'");
+        if plain && parent.is_some_and(|parent| !parent.is_block) {
+            if text.starts_with(':') {
+                return refuse("did not find expected node content");
+            }
+            if text.contains('?') {
+                let repair = text.starts_with('?').then(|| Repair::blanks(range.start + 1, 1));
+                return Err(Failure { repair, ..refusal(place, "did not find expected ',' or ']'") });
+            }
         }
         if plain && self.tab_in_indentation_behind(range.end) {
             return refuse("found a tab character that violates indentation");
         }
         // At the end of the text, yaml.v2 adds no line break to a block scalar.
         let in_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if in_block && parent.is_none() && span.start.col() == 0 && !text.is_empty() {
+            // Its lines have to be indented, even where nothing is around it.
+            let repair = Some(Repair::cut(self.text, range.start));
+            return Err(Failure { repair, ..refusal(place, "did not find expected <document start>") });
+        }
         if in_block && range.end >= self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n') {
             text.pop();
         }
@@ -229,33 +278,108 @@ impl<'a> Builder<'a> {
         self.space_behind(end).split('\n').skip(1).any(|line| line.find('\t').is_some_and(|column| column < indent))
     }
 
-    fn attach(&mut self, id: NodeId) {
-        let Some(Collection { id: parent, key, .. }) = self.open.last_mut() else {
+    fn attach(&mut self, id: NodeId, span: &Span) -> Result<(), Failure> {
+        let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
+        let Some(parent) = self.open.last_mut() else {
             self.root.get_or_insert(id);
-            return;
+            return Ok(());
         };
-        match &mut self.nodes[parent.0].content {
-            Content::Sequence(items) => items.push(id),
-            Content::Mapping(pairs) => match key.take() {
-                Some(key) => pairs.push((key, id)),
-                None => *key = Some(id),
-            },
-            Content::Scalar { .. } | Content::Alias { .. } => {}
+        let (parent_id, in_flow, is_sequence) = (parent.id, !parent.is_block, parent.is_sequence);
+        let key = if is_sequence { None } else { parent.key.take() };
+        if key.is_none() && !is_sequence {
+            parent.key = Some(id);
+            parent.key_is_explicit = before.trim_end().ends_with('?');
+            parent.key_end = span.end.byte_offset().unwrap_or_default();
         }
+        if let Some(key) = key.filter(|_| in_flow)
+            && self.flow_pair(key, span)?
+        {
+            return Ok(());
+        }
+        match (&mut self.nodes[parent_id.0].content, key) {
+            (Content::Sequence(items), _) => items.push(id),
+            (Content::Mapping(pairs), Some(key)) => pairs.push((key, id)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What yaml.v2 sees differently in a key of a flow mapping, now that its value has come. True if there is no
+    /// mapping: `[a:]` is a list with the text `a:`.
+    fn flow_pair(&mut self, key: NodeId, value: &Span) -> Result<bool, Failure> {
+        let Some(&Collection { id: parent, key_is_explicit, key_end, is_bare_pair, .. }) = self.open.last() else {
+            return Ok(false);
+        };
+        let (before, behind) =
+            value.start.byte_offset().and_then(|start| self.text.split_at_checked(start)).unwrap_or_default();
+        let has_colon = !value.is_empty() || behind.starts_with(':');
+        let Node { content: Content::Scalar { text, plain, lines }, place, .. } = &mut self.nodes[key.0] else {
+            return Ok(false);
+        };
+        let gap = before.get(key_end..).and_then(|gap| gap.split(':').next()).unwrap_or_default();
+        if has_colon && !key_is_explicit && (*lines > 1 || gap.contains('\n')) {
+            return Err(refusal(*place, "did not find expected ',' or '}'"));
+        }
+        let colon_belongs_to_key = *plain
+            && value.is_empty()
+            && before.ends_with(text.as_str())
+            && [":,", ":]", ":}"].iter().any(|end| behind.starts_with(end));
+        if colon_belongs_to_key {
+            text.push(':');
+            if is_bare_pair {
+                self.nodes[parent.0].content = Content::Scalar { text: std::mem::take(text), plain: true, lines: 1 };
+            }
+        }
+        Ok(colon_belongs_to_key && is_bare_pair)
+    }
+
+    /// A scan error, and the change that lets the YAML 1.2 parser see what yaml.v2 sees.
+    fn failure(&self, error: &ScanError) -> Failure {
+        let marker = error.marker();
+        let at = marker.byte_offset().unwrap_or_default();
+        let place = Place { line: marker.line(), column: marker.col() + 1 };
+        let message = in_words_of_go(error.kind()).map_or_else(|| error.info(), str::to_owned);
+        let repair = match error.kind() {
+            // A line of a quoted text that is indented less than its entry.
+            ErrorKind::InvalidQuotedScalarIndent | ErrorKind::TabInIndentation => Repair::indent(self.text, at),
+            // A `#` right behind a quoted text.
+            ErrorKind::CommentNotSeparated => Some(Repair::blanks(at, 1)),
+            // Something behind a text or a flow collection that is the whole document, or to the left of the document.
+            ErrorKind::InvalidTrailingSingleQuotedScalar
+            | ErrorKind::InvalidTrailingDoubleQuotedScalar
+            | ErrorKind::MisplacedFlowCollectionEnd
+                if self.ends_at(at, place) =>
+            {
+                Some(Repair::cut(self.text, at))
+            }
+            _ => None,
+        };
+        Failure { repair, ..refusal(place, &message) }
+    }
+
+    /// Whether the document ends before this byte, and what follows is no mistake by itself.
+    fn ends_at(&self, end: usize, place: Place) -> bool {
+        let (before, behind) = self.text.split_at_checked(end).unwrap_or_default();
+        let inside = self.open.first().is_some_and(|root| place.column >= self.nodes[root.id.0].place.column);
+        let starts_token = !behind.starts_with(['@', '`', '%', '|', '>', '&', '*', '!', '\'', '"']);
+        let complete = !self.open.is_empty() || before.trim_end().ends_with([']', '}', '\'', '"']);
+        !inside && complete && starts_token && self.open.iter().all(|collection| collection.is_block)
     }
 }
 
-fn failure(error: &ScanError) -> Failure {
-    let place = Place { line: error.marker().line(), column: error.marker().col() + 1 };
-    let message = in_words_of_go(error.kind()).map_or_else(|| error.info(), str::to_owned);
-    let missing_blanks = match error.kind() {
-        // A line of a quoted text that is indented less than its entry.
-        ErrorKind::InvalidQuotedScalarIndent => Some(MissingBlanks { place: Place { column: 1, ..place }, count: 40 }),
-        // A `#` right behind a quoted text.
-        ErrorKind::CommentNotSeparated => Some(MissingBlanks { place, count: 1 }),
-        _ => None,
-    };
-    Failure { error: YamlError { place: Some(place), message }, missing_blanks }
+fn refusal(place: Place, message: &str) -> Failure {
+    YamlError { place: Some(place), message: message.to_owned() }.into()
+}
+
+/// Whether yaml.v2 meets the error too, although the document before it is complete: it looks one token ahead.
+fn spoils_the_end(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::MappingValueNotAllowed
+            | ErrorKind::BlockSequenceEntryNotAllowed
+            | ErrorKind::UnexpectedCharacter { .. }
+            | ErrorKind::TabNotAllowed
+    )
 }
 
 /// What yaml.v2 says for the mistakes that people make.
@@ -289,47 +413,4 @@ fn full_tag(tag: &Tag) -> String {
 
 fn is_anchor_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
-}
-
-fn control_character(text: &str) -> Option<Place> {
-    let forbidden = |character: char| match character {
-        '\t' | '\n' | '\r' | '\u{85}' => false,
-        '\u{fffe}' | '\u{ffff}' => true,
-        _ => character.is_control(),
-    };
-    let (before, _) = text.split_at(text.find(forbidden)?);
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    Some(Place { line: 1 + before.matches('\n').count(), column: 1 + line.chars().count() })
-}
-
-/// A character that the text does not have. The YAML 1.2 parser refuses byte-order marks inside a document; to yaml.v2
-/// they are characters like others.
-fn byte_order_mark_substitute(text: &str) -> char {
-    let mut candidates = '\u{e000}'..='\u{f8ff}';
-    candidates.find(|candidate| !text.contains(*candidate)).unwrap_or('\u{f8ff}')
-}
-
-/// The text with the substitute for byte-order marks, except for one at the beginning, and with the line breaks that only
-/// YAML 1.1 has replaced by one that both know.
-fn prepare(text: &str, mark: char) -> Cow<'_, str> {
-    const BYTE_ORDER_MARK: char = '\u{feff}';
-    const OLD_BREAKS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
-    let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    if !body.contains(BYTE_ORDER_MARK) && !body.contains(OLD_BREAKS) {
-        return Cow::Borrowed(body);
-    }
-    Cow::Owned(body.replace(OLD_BREAKS, "\n").replace(BYTE_ORDER_MARK, mark.encode_utf8(&mut [0; 4])))
-}
-
-/// The text with more blanks. A document marker at the beginning of a line stays where it is.
-fn insert(text: &str, blanks: &MissingBlanks) -> Option<String> {
-    let mut lines: Vec<&str> = text.split('\n').collect();
-    let line = lines.get_mut(blanks.place.line.checked_sub(1)?)?;
-    if blanks.place.column == 1 && (line.starts_with("---") || line.starts_with("...")) {
-        return None;
-    }
-    let (before, behind) = line.split_at(line.char_indices().nth(blanks.place.column - 1)?.0);
-    let repaired = format!("{before}{:1$}{behind}", "", blanks.count);
-    *line = &repaired;
-    Some(lines.join("\n"))
 }

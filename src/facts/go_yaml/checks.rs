@@ -60,7 +60,8 @@ impl Document {
                             waiting.extend(sources.iter().map(|source| (*source, aliased)));
                         } else {
                             self.check_key(*key)?;
-                            waiting.extend([(*value, aliased), (*key, aliased)]);
+                            budget.spend(aliased)?;
+                            waiting.push((*value, aliased));
                         }
                     }
                 }
@@ -121,6 +122,8 @@ impl Document {
             Some((text, Ok(Scalar::Null | Scalar::Number { usable_as_key: false }))) => {
                 Err(self.error(id, format!("unsupported map key: {text}")))
             }
+            Some((_, Err(message))) => Err(self.error(id, message)),
+            // Even a number that is none: as a key it becomes a text.
             Some(_) => Ok(()),
         }
     }
@@ -157,8 +160,10 @@ impl Document {
         let (own_tag, text) = match content {
             Content::Sequence(_) => ("!!seq", ""),
             Content::Mapping(_) | Content::Alias { .. } => ("!!map", ""),
-            Content::Scalar { text, .. } => match self.scalar(id) {
-                Some((_, Ok(meaning))) => (scalar::tag_of(&meaning, text), text.as_str()),
+            Content::Scalar { text, plain, .. } => match self.scalar(id) {
+                Some((_, Ok(meaning))) if *plain || meaning != Scalar::Text => {
+                    (scalar::tag_of(&meaning, text), text.as_str())
+                }
                 _ => ("!!str", text.as_str()),
             },
         };

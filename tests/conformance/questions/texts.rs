@@ -119,7 +119,6 @@ const ODD_WORDS: &[&str] = &[
     "a\u{a0}b",
     "a\u{200b}",
     "\u{feff}a",
-    "a\u{2028}b",
     "\u{85}",
     "a\tb",
     "",
