@@ -3,11 +3,12 @@
 //! The events come from a YAML 1.2 parser. This module gives them the meaning of yaml.v2: YAML 1.1 scalars, repeated
 //! keys, merge keys, only the first document, limits on aliases, and its stricter view of tabs and anchors.
 //!
-//! Known differences, all of them in texts that are hardly ever written: nesting beyond 255 levels is refused; U+2028 and
-//! U+2029 inside a text of several lines become an ordinary line break; an anchor with other characters than letters,
-//! digits, `_` and `-` is always refused; a closing bracket too many behind a block at a deeper column is refused; a block
-//! scalar whose header stands alone in a line may be refused. Places in a quoted text whose lines are indented less than
-//! their entry are right in line, not in column.
+//! Known differences, all of them in texts that are hardly ever written, some one in a thousand of badly broken ones:
+//! nesting beyond 255 levels is refused; U+2028 and U+2029 inside a text become an ordinary line break; what follows a
+//! complete document is judged roughly (a control character far behind it refuses it, a broken quoted text or flow
+//! collection right behind it may or may not); `!!!x`, `!!e!x` and odd characters in a `%TAG` line; a tab that indents a
+//! flow collection's line before the collection's end is known; a block scalar that is the whole document and begins with
+//! empty lines. Places in a quoted text whose lines are indented less than their entry are right in line, not in column.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -80,6 +81,7 @@ pub(crate) enum Value<'a> {
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) key: String,
+    name: NodeId,
     pub(crate) place: Place,
     pub(crate) value: NodeId,
     /// What the same key, repeated in this very mapping, said before.
@@ -166,8 +168,14 @@ impl Document {
                 }
                 continue;
             }
-            let mut field =
-                Field { key: self.key(*key), place: self.place(*key), value: *value, shadowed: Vec::new(), merged };
+            let mut field = Field {
+                key: self.key(*key),
+                name: *key,
+                place: self.place(*key),
+                value: *value,
+                shadowed: Vec::new(),
+                merged,
+            };
             if let Some(earlier) = fields.remove(&field.key) {
                 field.shadowed = earlier.shadowed;
                 if !earlier.merged && !merged {

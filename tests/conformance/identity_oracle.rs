@@ -25,7 +25,7 @@ fn comparable(answer: &Value) -> Value {
 #[test]
 #[ignore = "needs Go"]
 fn probe() {
-    let mut all = questions::logins(5000, 1);
+    let mut all = questions::logins(20000, 77);
     all.extend(questions::arns(2000, 2));
     all.extend(questions::tokens(1000, 3));
     all.retain(|q| ["canonicalize", "strip_path", "arnlike", "configmap"].contains(&q["kind"].as_str().unwrap()));

@@ -73,22 +73,41 @@ fn control_character(text: &str) -> Option<Place> {
     Some(Place { line: 1 + before.matches('\n').count(), column: 1 + line.chars().count() })
 }
 
-/// A character that the text does not have. The YAML 1.2 parser refuses byte-order marks inside a document; to yaml.v2
-/// they are characters like others.
-pub(super) fn byte_order_mark_substitute(text: &str) -> char {
-    let mut candidates = '\u{e000}'..='\u{f8ff}';
-    candidates.find(|candidate| !text.contains(*candidate)).unwrap_or('\u{f8ff}')
+/// Characters that the text does not have. They stand for characters that the YAML 1.2 parser would misread.
+#[derive(Clone, Copy)]
+pub(super) struct StandIns {
+    byte_order_mark: char,
+    /// For a colon that belongs to a plain text.
+    pub(super) colon: char,
 }
 
-/// The text with the substitute for byte-order marks, except for one at the beginning, and with line feeds for the line
-/// breaks that only YAML 1.1 has, and for carriage returns.
-pub(super) fn prepare(text: &str, mark: char) -> Cow<'_, str> {
-    const BYTE_ORDER_MARK: char = '\u{feff}';
-    const ODD_BREAKS: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];
-    let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    if !body.contains(BYTE_ORDER_MARK) && !body.contains(ODD_BREAKS) {
-        return Cow::Borrowed(body);
+impl StandIns {
+    pub(super) fn of(text: &str) -> Self {
+        let mut unused = ('\u{e000}'..='\u{f8ff}').filter(|candidate| !text.contains(*candidate));
+        let mut next = || unused.next().unwrap_or('\u{f8ff}');
+        Self { byte_order_mark: next(), colon: next() }
     }
-    let body = body.replace("\r\n", "\n").replace(ODD_BREAKS, "\n");
-    Cow::Owned(body.replace(BYTE_ORDER_MARK, mark.encode_utf8(&mut [0; 4])))
+
+    /// A text with the characters that were meant.
+    pub(super) fn restore(self, text: &str) -> String {
+        text.replace(self.byte_order_mark, "\u{feff}").replace(self.colon, ":")
+    }
+
+    /// The text for the YAML 1.2 parser: stand-ins for byte-order marks, and line feeds for carriage returns and for the
+    /// line breaks that only YAML 1.1 has. At the beginning of the text, one byte-order mark is nothing, another one is a
+    /// blank.
+    pub(super) fn prepare(self, text: &str) -> Cow<'_, str> {
+        const BYTE_ORDER_MARK: char = '\u{feff}';
+        const ODD_BREAKS: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];
+        let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        if !body.contains(BYTE_ORDER_MARK) && !body.contains(ODD_BREAKS) {
+            return Cow::Borrowed(body);
+        }
+        let body = body.replace("\r\n", "\n").replace(ODD_BREAKS, "\n");
+        let stand_in = self.byte_order_mark.to_string();
+        Cow::Owned(match body.strip_prefix(BYTE_ORDER_MARK) {
+            Some(behind) => format!(" {}", behind.replace(BYTE_ORDER_MARK, &stand_in)),
+            None => body.replace(BYTE_ORDER_MARK, &stand_in),
+        })
+    }
 }
