@@ -14,7 +14,7 @@ mod lost;
 mod section;
 
 pub use super::go_yaml::Place;
-pub(crate) use arn_text::{ArnFlaw, without_noise};
+pub(crate) use arn_text::{ArnFlaw, is_placeholder, without_noise};
 pub(crate) use json_error::go_json_error;
 
 use super::go_text;

@@ -18,7 +18,7 @@ pub(crate) fn answer(question: &Value) -> Value {
             Ok(stripped) => json!({ "ok": true, "stripped": stripped }),
             Err(error) => json!({ "ok": false, "stripped": null, "error": error.to_string() }),
         },
-        "arnlike" => json!({ "match": arn::arn_like(text("arn"), text("pattern")).unwrap_or(false) }),
+        "arnlike" => json!({ "match": arn::arn_like(text("arn"), text("pattern")) }),
         "configmap" => config_map(&data(question)),
         kind => panic!("a question of kind {kind:?}"),
     }

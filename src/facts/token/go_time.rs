@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
 
     /// Hours may have one digit.
     fn hour(&mut self) -> Result<i16, String> {
-        let digits = if self.rest.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit()) { 2 } else { 1 };
+        let digits = if self.rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) { 2 } else { 1 };
         self.number(digits, "15", "hour", 0..=23)
     }
 

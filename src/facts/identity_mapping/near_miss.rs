@@ -1,0 +1,331 @@
+//! What would have matched but for one difference.
+//!
+//! Every mapping that somebody wrote is held against one identity: those that are read, those that a later one
+//! overrides, and those that nobody reads. Letter case is never a difference.
+
+use serde::Serialize;
+
+use super::super::arn::{Arn, ArnKind, RawArn, arn_like, strip_path};
+use super::super::aws_auth::{ArnFlaw, LossReason, SsoMatcher, without_noise};
+use super::super::go_text;
+use super::super::username::is_instance_id;
+use super::store::{Fate, Record, same_principal};
+use super::{
+    AuthenticationMode, DenialKind, EntryRef, Identity, IdentityMapping, MappingIndex, Outcome, Seen, Store, StoreName,
+    UniqueIdMatch, Verdict,
+};
+
+mod typo;
+
+/// A mapping that does not apply to an identity, and the one reason for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearMiss {
+    /// Where it stands.
+    pub store: StoreName,
+    /// Why it does not apply.
+    pub reason: NearMissReason,
+    /// The ARN as written.
+    pub arn: String,
+    /// The ARN that would match.
+    pub expected_arn: String,
+    /// The entry.
+    pub entry: EntryRef,
+    /// Template of the user name there, as far as it could be read.
+    pub username: Option<String>,
+    /// Templates of the groups there, as far as they could be read.
+    pub groups: Vec<String>,
+}
+
+/// Why a mapping does not apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NearMissReason {
+    /// aws-auth names the role with its IAM path.
+    RolePath,
+    /// A user with a path is named without it, or with another one.
+    UserPathMissing,
+    /// The ARN of a session of the role stands there.
+    SessionArn,
+    /// The ARN stands under a key that is not read in its section.
+    WrongKey,
+    /// The key of the section is misspelt.
+    SectionKey,
+    /// The section does not parse.
+    SectionMalformed,
+    /// The entry is no map, or not a valid one.
+    EntryMalformed,
+    /// A later ARN in the same entry overrides it: a dash is missing.
+    MergedEntry,
+    /// It stands behind the first YAML document.
+    OtherDocument,
+    /// Blanks or line ends in the ARN.
+    Whitespace,
+    /// Characters without ink in the ARN.
+    InvisibleCharacters,
+    /// Quotation marks in the ARN.
+    Quotes,
+    /// A placeholder that nobody filled in.
+    Placeholder,
+    /// The same in another partition.
+    Partition,
+    /// The same name in another account.
+    Account,
+    /// A typo.
+    EditDistance,
+    /// A role of the same permission set with another suffix.
+    SsoSuffix,
+    /// An `sso` entry for the permission set, which EKS does not match.
+    SsoEntry,
+    /// Another entry for the same ARN wins, always or by chance.
+    Duplicate,
+    /// The access entry is for an earlier principal of the same name.
+    UniqueId,
+    /// The access entry is for nodes, and this is no node.
+    EntryType,
+    /// The user name or a group needs the name of an instance, and this is no instance.
+    NodeTemplate,
+    /// The user name has a reserved prefix.
+    ReservedUsername,
+    /// An IAM group of the user's account.
+    IamGroup,
+    /// The instance profile of that name instead of the role.
+    InstanceProfile,
+    /// A policy, an identity provider or another thing of that name.
+    NotAPrincipal,
+    /// A pattern that would fit; they are taken literally.
+    Wildcard,
+    /// `:root` of the identity's account, which names the root user only.
+    RootMeantAccount,
+    /// It matches, and the authentication mode does not read its store.
+    ModeIgnored,
+    /// It matches, and an earlier store has decided.
+    Shadowed,
+}
+
+/// How many typos are worth telling.
+const MAX_TYPOS: usize = 3;
+
+/// Holds every mapping of the cluster against an identity that was mapped like this.
+pub fn near_misses(identity: &Identity, index: &MappingIndex, mapping: &IdentityMapping) -> Vec<NearMiss> {
+    let key = identity.canonical_arn.lookup_key();
+    let Ok(arn) = Arn::parse(&key) else { return Vec::new() };
+    let deciders: Vec<&EntryRef> = mapping.outcome.entries().collect();
+    let subject = Subject { identity, key: &key, arn, mapping, deciders };
+    let mut found = Vec::new();
+    let mut typos = Vec::new();
+    for (name, store) in [(StoreName::AccessEntry, &index.access_entries), (StoreName::AwsAuth, &index.aws_auth)] {
+        let Seen::Known(store) = store else { continue };
+        subject.compare(name, store, &index.mode, &mut found, &mut typos);
+    }
+    typos.sort_by_key(|(distance, _)| *distance);
+    found.extend(typos.into_iter().take(MAX_TYPOS).map(|(_, typo)| typo));
+    found
+}
+
+/// The identity that mappings are held against.
+struct Subject<'a> {
+    identity: &'a Identity,
+    /// The canonical ARN in lower case.
+    key: &'a str,
+    arn: Arn<'a>,
+    mapping: &'a IdentityMapping,
+    deciders: Vec<&'a EntryRef>,
+}
+
+impl Subject<'_> {
+    fn compare(
+        &self,
+        name: StoreName,
+        store: &Store,
+        mode: &Seen<AuthenticationMode>,
+        found: &mut Vec<NearMiss>,
+        typos: &mut Vec<(usize, NearMiss)>,
+    ) {
+        for record in &store.records {
+            let reason = if self.matches_as_written(record) {
+                self.why_not_in_force(name, record, mode)
+            } else {
+                self.difference(record)
+            };
+            if let Some(reason) = reason {
+                found.push(self.near_miss(name, record, reason));
+            } else if record.fate == Fate::Active
+                && let Some(distance) = typo::distance(&self.arn, self.key, &record.arn)
+            {
+                typos.push((distance, self.near_miss(name, record, NearMissReason::EditDistance)));
+            }
+        }
+    }
+
+    fn near_miss(&self, store: StoreName, record: &Record, reason: NearMissReason) -> NearMiss {
+        let canonical = self.identity.canonical_arn.as_str();
+        let own = self.identity.principal_arn.as_ref().map(|arn| arn.as_str());
+        let expected = if store == StoreName::AccessEntry { own.unwrap_or(canonical) } else { canonical };
+        NearMiss {
+            store,
+            reason,
+            arn: record.arn.clone(),
+            expected_arn: expected.to_owned(),
+            entry: record.entry.clone(),
+            username: record.username.clone(),
+            groups: record.groups.clone().unwrap_or_default(),
+        }
+    }
+
+    fn matches_as_written(&self, record: &Record) -> bool {
+        if record.access_entry.is_some() {
+            return strip_path(&record.arn).is_ok_and(|stripped| go_text::lower(&stripped) == self.key);
+        }
+        go_text::equal_fold(&record.arn, self.key)
+    }
+
+    /// Why a mapping with the right ARN is not what decided.
+    fn why_not_in_force(
+        &self,
+        name: StoreName,
+        record: &Record,
+        mode: &Seen<AuthenticationMode>,
+    ) -> Option<NearMissReason> {
+        match record.fate {
+            Fate::Lost(reason) => return Some(reason.into()),
+            Fate::Overridden => return Some(NearMissReason::Duplicate),
+            Fate::Active => {}
+        }
+        if mode.known().is_some_and(|mode| !mode.reads(name)) {
+            return Some(NearMissReason::ModeIgnored);
+        }
+        let entry = record.access_entry.as_ref();
+        if entry.is_some_and(|entry| same_principal(self.identity, entry) == UniqueIdMatch::Different) {
+            // Where both unique ids are known and equal, the entry has decided.
+            return (!self.decides(record)).then_some(NearMissReason::UniqueId);
+        }
+        if self.decides(record) {
+            return self.why_refused(record);
+        }
+        let in_this_store =
+            |entry: &&EntryRef| matches!(entry, EntryRef::AwsAuth { .. }) == (name == StoreName::AwsAuth);
+        match self.deciders.first() {
+            Some(decider) if in_this_store(decider) => Some(NearMissReason::Duplicate),
+            Some(_) => Some(NearMissReason::Shadowed),
+            None => None,
+        }
+    }
+
+    fn decides(&self, record: &Record) -> bool {
+        self.deciders.contains(&&record.entry)
+    }
+
+    /// Why an entry that decided does not do what it seems to do.
+    fn why_refused(&self, record: &Record) -> Option<NearMissReason> {
+        let for_nodes = record.access_entry.as_ref().is_some_and(super::AccessEntry::is_for_nodes);
+        let is_node = self.identity.session_name.as_deref().is_none_or(is_instance_id);
+        match &self.mapping.outcome {
+            Outcome::AnyOf(_) => Some(NearMissReason::Duplicate),
+            Outcome::Always(Verdict::Denied(denial)) => match denial.kind {
+                DenialKind::TemplateError if for_nodes => Some(NearMissReason::EntryType),
+                DenialKind::TemplateError => Some(NearMissReason::NodeTemplate),
+                DenialKind::ReservedPrefix => Some(NearMissReason::ReservedUsername),
+                _ => None,
+            },
+            Outcome::Always(Verdict::Mapped(_)) if for_nodes && !is_node => Some(NearMissReason::EntryType),
+            Outcome::Always(Verdict::Mapped(_)) | Outcome::Unknown(_) => None,
+        }
+    }
+
+    /// The one difference between what is written and what would match.
+    fn difference(&self, record: &Record) -> Option<NearMissReason> {
+        if let Some(sso) = &record.sso {
+            return self.has_permission_set(sso).then_some(NearMissReason::SsoEntry);
+        }
+        let flaw = ArnFlaw::of(&record.arn);
+        let written = go_text::lower(&without_noise(&record.arn));
+        let noise = match flaw {
+            Some(ArnFlaw::InvisibleCharacters) => NearMissReason::InvisibleCharacters,
+            Some(ArnFlaw::Quotes) => NearMissReason::Quotes,
+            _ => NearMissReason::Whitespace,
+        };
+        let same_but_for_noise = written == self.key;
+        let stripped = strip_path(&written).ok();
+        let same_but_for_path = stripped.as_deref() == Some(self.key);
+        if let Fate::Lost(reason) = record.fate {
+            return (same_but_for_noise || same_but_for_path).then(|| reason.into());
+        }
+        if same_but_for_noise {
+            return Some(noise);
+        }
+        if flaw == Some(ArnFlaw::Placeholder) {
+            return typo::fits_placeholder(&record.arn, self.key).then_some(NearMissReason::Placeholder);
+        }
+        if same_but_for_path {
+            return Some(NearMissReason::RolePath);
+        }
+        let other = Arn::parse(&written).ok()?;
+        self.by_kind(&other, &written).or_else(|| {
+            let stripped = stripped.unwrap_or_default();
+            self.elsewhere(&Arn::parse(&stripped).ok()?)
+        })
+    }
+
+    /// Differences in what kind of thing the ARN names.
+    fn by_kind(&self, other: &Arn<'_>, written: &str) -> Option<NearMissReason> {
+        let own = &self.arn;
+        let same_account = other.account == own.account;
+        let same_name = same_account && other.name() == own.name() && !own.name().is_empty();
+        match other.kind() {
+            ArnKind::AssumedRole => {
+                let role = RawArn::new(written).canonicalize().ok()?.0;
+                let stripped = strip_path(role.as_str()).ok()?;
+                (stripped == self.key).then_some(NearMissReason::SessionArn)
+            }
+            ArnKind::User if own.kind() == ArnKind::User && other.partition == own.partition => {
+                same_name.then_some(NearMissReason::UserPathMissing)
+            }
+            ArnKind::Group if own.kind() == ArnKind::User => same_account.then_some(NearMissReason::IamGroup),
+            ArnKind::Root if own.kind() != ArnKind::Root => same_account.then_some(NearMissReason::RootMeantAccount),
+            ArnKind::InstanceProfile => same_name.then_some(NearMissReason::InstanceProfile),
+            ArnKind::Policy | ArnKind::OidcProvider | ArnKind::SamlProvider | ArnKind::Other => {
+                same_name.then_some(NearMissReason::NotAPrincipal)
+            }
+            ArnKind::Wildcard => arn_like(self.key, written).then_some(NearMissReason::Wildcard),
+            _ => None,
+        }
+    }
+
+    /// The same thing in another partition or account, or the same permission set with another suffix.
+    fn elsewhere(&self, other: &Arn<'_>) -> Option<NearMissReason> {
+        let own = &self.arn;
+        let same_thing = (other.service, other.region, other.resource) == (own.service, own.region, own.resource);
+        let (same_partition, same_account) = (other.partition == own.partition, other.account == own.account);
+        let set = |arn: &Arn<'_>| permission_set(arn.name()).map(str::to_owned);
+        match (same_thing, same_partition, same_account) {
+            (true, false, true) => Some(NearMissReason::Partition),
+            // The account of the root user is all there is to it.
+            (true, true, false) if own.resource != "root" => Some(NearMissReason::Account),
+            (false, true, true) if set(own).is_some() && set(own) == set(other) => Some(NearMissReason::SsoSuffix),
+            _ => None,
+        }
+    }
+
+    fn has_permission_set(&self, sso: &SsoMatcher) -> bool {
+        let set = go_text::lower(&sso.permission_set_name);
+        self.arn.account == sso.account_id && permission_set(self.arn.name()) == Some(set.as_str())
+    }
+}
+
+/// Permission set of a role of IAM Identity Center, by its name in lower case.
+fn permission_set(name: &str) -> Option<&str> {
+    Some(name.strip_prefix("awsreservedsso_")?.rsplit_once('_')?.0)
+}
+
+impl From<LossReason> for NearMissReason {
+    fn from(reason: LossReason) -> Self {
+        match reason {
+            LossReason::WrongKey => Self::WrongKey,
+            LossReason::SectionKey => Self::SectionKey,
+            LossReason::SectionMalformed => Self::SectionMalformed,
+            LossReason::OtherDocument => Self::OtherDocument,
+            LossReason::MergedEntry => Self::MergedEntry,
+            LossReason::EntryMalformed => Self::EntryMalformed,
+        }
+    }
+}
