@@ -1,54 +1,54 @@
-//! Who EKS thinks you are: the model against the real aws-iam-authenticator.
+//! Who EKS thinks you are: the model against the real aws-iam-authenticator, on random questions.
 
 use serde_json::Value;
 
-use crate::{model, oracle, questions};
+use crate::vectors::{AnyVector, Vector};
+use crate::{oracle, questions};
 
-/// The real answer, without what the model does not claim to know: the wording of YAML errors, and of impossible
-/// patterns.
-fn comparable(answer: &Value) -> Value {
-    let mut answer = answer.clone();
-    if let Some(fields) = answer.as_object_mut() {
-        fields.remove("id");
-        if fields.contains_key("match") {
-            fields.remove("error");
-        }
+fn generated() -> Vec<Value> {
+    [questions::logins(5000, 1), questions::arns(2000, 2), questions::tokens(1000, 3)].concat()
+}
+
+/// The questions with the real answers.
+fn answered(questions: Vec<Value>) -> Vec<Value> {
+    let answers = match oracle::ask("identity", &questions) {
+        Ok(answers) => answers,
+        Err(why) => panic!("{why}"),
+    };
+    questions.into_iter().zip(answers).map(|(question, answer)| merged(question, answer)).collect()
+}
+
+fn merged(mut question: Value, answer: Value) -> Value {
+    if let (Some(fields), Value::Object(answer)) = (question.as_object_mut(), answer) {
+        fields.extend(answer);
     }
-    for error in answer.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
-        if error["kind"] == "yaml" {
-            error.as_object_mut().map(|fields| fields.remove("upstream"));
+    question
+}
+
+/// The ids of the questions where model and reality differ, with the difference.
+fn differences(vectors: &[Value]) -> Vec<(String, String)> {
+    let difference = |vector: &Value| {
+        let id = vector["id"].as_str().unwrap_or_default().to_owned();
+        match serde_json::from_value::<AnyVector>(vector.clone()) {
+            Ok(vector) => vector.difference().map(|difference| (id, difference)),
+            Err(error) => Some((id, format!("{error}: {vector}"))),
         }
-    }
-    answer
+    };
+    vectors.iter().filter_map(difference).collect()
 }
 
 #[test]
 #[ignore = "needs Go"]
-fn probe() {
-    let mut all = questions::logins(20000, 77);
-    all.extend(questions::arns(2000, 2));
-    all.extend(questions::tokens(1000, 3));
-    all.retain(|q| ["canonicalize", "strip_path", "arnlike", "configmap"].contains(&q["kind"].as_str().unwrap()));
-    let answers = oracle::ask("identity", &all).unwrap();
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("differences.jsonl");
+fn live() {
+    let vectors = answered(generated());
+    let differences = differences(&vectors);
     let mut text = String::new();
-    let mut differences = 0;
-    for (q, a) in all.iter().zip(&answers) {
-        let m = model::answer(q);
-        let mut n = m.clone();
-        for e in n.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
-            e.as_object_mut().map(|f| {
-                f.remove("ours");
-                f.remove("place")
-            });
-        }
-        if comparable(a) != n {
-            differences += 1;
-            text += &serde_json::json!({"question": q, "answer": a, "model": m}).to_string();
-            text += "\n";
-        }
+    for (id, difference) in &differences {
+        let v = vectors.iter().find(|v| v["id"] == **id).unwrap();
+        text += &serde_json::json!({"id": id, "vector": v, "difference": difference}).to_string();
+        text += "\n";
     }
     #[expect(clippy::disallowed_methods, reason = "probe")]
-    std::fs::write(path, text).unwrap();
-    println!("{} questions, {differences} differences", all.len());
+    std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("differences.jsonl"), text).unwrap();
+    println!("{} questions, {} differences", vectors.len(), differences.len());
 }

@@ -22,29 +22,29 @@ pub(crate) fn logins(count: usize, seed: u64) -> Vec<Value> {
     let mut questions = Vec::new();
     for _ in 0..count {
         let login = logins::login(random);
-        if let Some(data) = login.get("data").filter(|data| seen.insert(data.to_string())) {
-            questions.push(json!({ "kind": "configmap", "data": data }));
+        if let Some(data) = login.get("awsAuth").filter(|data| seen.insert(data.to_string())) {
+            questions.push(json!({ "kind": "aws-auth", "data": data }));
         }
         questions.push(login);
     }
-    numbered(questions)
+    numbered("login", questions)
 }
 
 /// What an ARN is.
 pub(crate) fn arns(count: usize, seed: u64) -> Vec<Value> {
     let random = &mut Random::new(seed);
-    numbered((0..count).map(|_| arns::question(random)).collect())
+    numbered("arn", (0..count).map(|_| arns::question(random)).collect())
 }
 
 /// What a server says of a token.
 pub(crate) fn tokens(count: usize, seed: u64) -> Vec<Value> {
     let random = &mut Random::new(seed);
-    numbered((0..count).map(|_| tokens::question(random)).collect())
+    numbered("token", (0..count).map(|_| tokens::question(random)).collect())
 }
 
-fn numbered(mut questions: Vec<Value>) -> Vec<Value> {
-    for (id, question) in questions.iter_mut().enumerate() {
-        question["id"] = id.into();
+fn numbered(set: &str, mut questions: Vec<Value>) -> Vec<Value> {
+    for (number, question) in questions.iter_mut().enumerate() {
+        question["id"] = format!("{set}-{number}").into();
     }
     questions
 }

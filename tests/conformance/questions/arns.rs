@@ -85,8 +85,8 @@ pub(crate) fn question(random: &mut Random) -> serde_json::Value {
     let arn = arn(random);
     match random.below(20) {
         0..=11 => serde_json::json!({ "kind": "canonicalize", "arn": arn }),
-        12..=17 => serde_json::json!({ "kind": "strip_path", "arn": arn }),
-        _ => serde_json::json!({ "kind": "arnlike", "arn": arn, "pattern": random.pick(&PATTERNS) }),
+        12..=17 => serde_json::json!({ "kind": "strip-path", "arn": arn }),
+        _ => serde_json::json!({ "kind": "arn-like", "arn": arn, "pattern": random.pick(&PATTERNS) }),
     }
 }
 

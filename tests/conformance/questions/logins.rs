@@ -26,28 +26,28 @@ pub(crate) fn login(random: &mut Random) -> Value {
         "backends": backends,
         "identity": {
             "arn": principal.raw_arn(),
-            "user_id": unique_id(random, &principal),
-            "session_name": principal.session(),
+            "uniqueId": unique_id(random, &principal),
+            "sessionName": principal.session(),
             "account": principal.account,
-            "access_key_id": if principal.is_role() { "ASIAEXAMPLEKEY000001" } else { "AKIAEXAMPLEKEY000001" },
+            "accessKeyId": if principal.is_role() { "ASIAEXAMPLEKEY000001" } else { "AKIAEXAMPLEKEY000001" },
         },
     });
     if backends.contains(&"EKSConfigMap") && !random.percent(2) {
-        question["data"] = aws_auth::data(random, &known).into();
+        question["awsAuth"] = aws_auth::data(random, &known).into();
     }
     if backends.contains(&"DynamicFile") {
-        question["entries"] = entries(random, &known).into();
-        question["user_id_strict"] = random.percent(85).into();
+        question["dynamicFile"] = entries(random, &known).into();
+        question["userIdStrict"] = random.percent(85).into();
         if random.percent(60) {
-            question["reserved_prefixes"] = reserved_prefixes(random);
+            question["reservedPrefixes"] = reserved_prefixes(random);
         }
     }
     if random.percent(6) {
-        question["sso_role_match"] = true.into();
+        question["ssoRoleMatch"] = true.into();
     }
-    if question.to_string().contains("{{EC2PrivateDNSName}}") {
+    if principal.session().starts_with("i-") {
         let names: Map<String, Value> = INSTANCES.iter().map(|(id, name)| ((*id).to_owned(), (*name).into())).collect();
-        question["ec2_private_dns"] = names.into();
+        question["privateDnsNames"] = names.into();
     }
     question
 }

@@ -241,12 +241,11 @@ pub(crate) fn question(random: &mut Random) -> Value {
         "2027-01-01T00:00:00Z",
     ]);
     let url = url(random, hosts);
-    let mut question =
-        json!({ "kind": "token", "token": token(random, &url), "partition": partition, "region": region, "now": now });
+    let mut question = json!({ "kind": "token", "token": token(random, &url), "partition": partition, "serverRegion": region, "now": now });
     if random.percent(15) {
         let (status, body) = random.pick(&ANSWERS);
-        question["sts_status"] = status.into();
-        question["sts_body"] = body.into();
+        question["stsStatus"] = status.into();
+        question["stsBody"] = body.into();
     }
     question
 }

@@ -20,16 +20,17 @@ import (
 	"sigs.k8s.io/aws-iam-authenticator/pkg/metrics"
 )
 
-// question is the union of all kinds; each kind reads its own fields.
+// question is the union of all kinds; each kind reads its own fields. Questions and answers together have the shape of
+// the vectors in fixtures/conformance/identity.
 type question struct {
 	ID   json.RawMessage `json:"id"`
 	Kind string          `json:"kind"`
 
-	// canonicalize, strip_path, arnlike
+	// canonicalize, strip-path, arn-like
 	ARN     string `json:"arn"`
 	Pattern string `json:"pattern"`
 
-	// configmap, mapping; a mapping without data has no aws-auth ConfigMap
+	// aws-auth
 	Data map[string]string `json:"data"`
 
 	mappingQuestion
@@ -90,19 +91,19 @@ func reply(t *testing.T, servers *servers, q *question) (a answer) {
 	switch q.Kind {
 	case "canonicalize":
 		return canonicalize(q.ARN)
-	case "strip_path":
+	case "strip-path":
 		stripped, err := arn.StripPath(q.ARN)
 		if err != nil {
-			return answer{"ok": false, "stripped": nil, "error": err.Error()}
+			return answer{"error": err.Error()}
 		}
-		return answer{"ok": true, "stripped": stripped}
-	case "arnlike":
+		return answer{"stripped": stripped}
+	case "arn-like":
 		match, err := arn.ArnLike(q.ARN, q.Pattern)
 		if err != nil {
 			return answer{"match": match, "error": err.Error()}
 		}
 		return answer{"match": match}
-	case "configmap":
+	case "aws-auth":
 		return parseConfigMap(q.Data)
 	case "mapping":
 		return servers.mapIdentity(q)
@@ -115,11 +116,11 @@ func reply(t *testing.T, servers *servers, q *question) (a answer) {
 func canonicalize(text string) answer {
 	principal, canonical, err := arn.Canonicalize(text)
 	if err != nil {
-		return answer{"ok": false, "canonical": nil, "error": err.Error()}
+		return answer{"error": err.Error()}
 	}
 	names := map[arn.PrincipalType]string{
-		arn.ROLE: "ROLE", arn.USER: "USER", arn.ROOT: "ROOT",
-		arn.FEDERATED_USER: "FEDERATED_USER", arn.ASSUMED_ROLE: "ASSUMED_ROLE",
+		arn.ROLE: "role", arn.USER: "user", arn.ROOT: "root",
+		arn.FEDERATED_USER: "federated-user", arn.ASSUMED_ROLE: "assumed-role",
 	}
-	return answer{"ok": true, "canonical": canonical, "type": names[principal]}
+	return answer{"canonical": canonical, "principalType": names[principal]}
 }

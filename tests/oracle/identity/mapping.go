@@ -34,28 +34,29 @@ const askedWhenRandom = 300
 // mappingQuestion is one login: the server's settings, its stores, and who STS says the caller is.
 type mappingQuestion struct {
 	settings
-	Entries       map[string]any    `json:"entries"` // content of the dynamic file
-	SSORoleMatch  bool              `json:"sso_role_match"`
-	EC2PrivateDNS map[string]string `json:"ec2_private_dns"`
-	Identity      struct {
+	AWSAuth         map[string]string `json:"awsAuth"` // null: there is no such ConfigMap
+	DynamicFile     map[string]any    `json:"dynamicFile"`
+	SSORoleMatch    bool              `json:"ssoRoleMatch"`
+	PrivateDNSNames map[string]string `json:"privateDnsNames"`
+	Identity        struct {
 		ARN         string `json:"arn"`
-		UserID      string `json:"user_id"`
-		SessionName string `json:"session_name"`
+		UniqueID    string `json:"uniqueId"`
+		SessionName string `json:"sessionName"`
 		Account     string `json:"account"`
-		AccessKeyID string `json:"access_key_id"`
+		AccessKeyID string `json:"accessKeyId"`
 	} `json:"identity"`
 }
 
 // settings are fixed when a server starts; questions with the same settings share one.
 type settings struct {
 	Backends         []string            `json:"backends"`
-	UserIDStrict     bool                `json:"user_id_strict"`
-	ReservedPrefixes map[string][]string `json:"reserved_prefixes"`
+	UserIDStrict     bool                `json:"userIdStrict"`
+	ReservedPrefixes map[string][]string `json:"reservedPrefixes"`
 	MountedFile      struct {
 		Roles    []config.RoleMapping `json:"mapRoles"`
 		Users    []config.UserMapping `json:"mapUsers"`
 		Accounts []string             `json:"mapAccounts"`
-	} `json:"mounted_file"`
+	} `json:"mountedFile"`
 }
 
 // servers holds the running webhook servers by their settings.
@@ -120,19 +121,19 @@ func (s *servers) mapIdentity(q *question) answer {
 		panic(err)
 	}
 	config.SSORoleMatchEnabled = q.SSORoleMatch
-	s.ec2.know(q.EC2PrivateDNS)
+	s.ec2.know(q.PrivateDNSNames)
 	if slices.Contains(q.Backends, mapper.ModeEKSConfigMap) {
-		if err := w.configMaps.load(q.Data); err != nil {
+		if err := w.configMaps.load(q.AWSAuth); err != nil {
 			panic(err)
 		}
 	}
 	refusal := ""
 	if w.dynamicFile != "" {
 		s.loadEntries(w.dynamicFile, nil) // a file that is refused leaves the former entries in place
-		refusal = s.loadEntries(w.dynamicFile, q.Entries)
+		refusal = s.loadEntries(w.dynamicFile, q.DynamicFile)
 	}
 	times := 1
-	if _, canonical, err := arn.Canonicalize(q.Identity.ARN); err == nil && ambiguous(q.Data, strings.ToLower(canonical)) {
+	if _, canonical, err := arn.Canonicalize(q.Identity.ARN); err == nil && ambiguous(q.AWSAuth, strings.ToLower(canonical)) {
 		times = askedWhenRandom
 	}
 	results := distinct(times, func() answer { return s.logIn(w, &q.mappingQuestion) })
@@ -143,16 +144,16 @@ func (s *servers) mapIdentity(q *question) answer {
 			s.forget(key)
 		}
 	}
-	a := oneOrAny(results)
+	expect := oneOrAny(results)
 	if refusal != "" {
-		a["dynamic_file_load_error"] = refusal
+		expect["loadError"] = refusal
 	}
-	return a
+	return answer{"expect": expect}
 }
 
 // logIn sends a TokenReview whose token STS "confirms" to be the identity of the question.
 func (s *servers) logIn(w *webhook, q *mappingQuestion) answer {
-	userID := q.Identity.UserID
+	userID := q.Identity.UniqueID
 	if q.Identity.SessionName != "" {
 		userID += ":" + q.Identity.SessionName
 	}
@@ -372,5 +373,5 @@ func oneOrAny(results []answer) answer {
 	if len(results) == 1 {
 		return results[0]
 	}
-	return answer{"any_of": results}
+	return answer{"anyOf": results}
 }

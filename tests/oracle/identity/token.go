@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,10 +19,10 @@ import (
 type tokenQuestion struct {
 	Token     string    `json:"token"`
 	Partition string    `json:"partition"`
-	Region    string    `json:"region"`
+	Region    string    `json:"serverRegion"`
 	Now       time.Time `json:"now"`
-	STSStatus int       `json:"sts_status"` // default: 200, for a user of the example account
-	STSBody   string    `json:"sts_body"`
+	STSStatus int       `json:"stsStatus"` // default: 200, for a user of the example account
+	STSBody   string    `json:"stsBody"`
 }
 
 const defaultCaller = `{"GetCallerIdentityResponse":{"GetCallerIdentityResult":` +
@@ -35,16 +38,20 @@ func verifyToken(t *testing.T, q *tokenQuestion) (a answer) {
 			}
 		}()
 		time.Sleep(time.Until(q.Now))
-		a = verify(q)
-		if message, _ := a["error"].(string); strings.Contains(message, "query parameter") {
+		expect, sent := verify(q)
+		if message, _ := expect["message"].(string); strings.Contains(message, "query parameter") {
 			// Which of several wrong parameters is named depends on the random order of a map.
-			a = oneOrAny(distinct(askedWhenRandom, func() answer { return verify(q) }))
+			expect = oneOrAny(distinct(askedWhenRandom, func() answer {
+				expect, _ := verify(q)
+				return expect
+			}))
 		}
+		a = answer{"expect": expect, "sentToSts": sent}
 	})
 	return a
 }
 
-func verify(q *tokenQuestion) answer {
+func verify(q *tokenQuestion) (expect answer, sentToSTS bool) {
 	status, body := q.STSStatus, q.STSBody
 	if status == 0 {
 		status, body = http.StatusOK, defaultCaller
@@ -57,25 +64,35 @@ func verify(q *tokenQuestion) answer {
 
 	identity, err := token.NewVerifier("prod", q.Partition, q.Region).Verify(q.Token)
 	if err != nil {
-		return answer{"ok": false, "sent_to_sts": *sent, "error_type": errorType(err), "error": err.Error()}
+		return answer{"rejected": rejectionKind(err), "message": redacted(q, err.Error())}, *sent
 	}
 	return answer{
-		"ok": true, "sent_to_sts": *sent, "canonical_arn": identity.CanonicalARN, "user_id": identity.UserID,
-		"session_name": identity.SessionName, "access_key_id": identity.AccessKeyID, "sts_endpoint": identity.STSEndpoint,
-	}
+		"canonicalArn": identity.CanonicalARN, "uniqueId": identity.UserID, "sessionName": identity.SessionName,
+		"accessKeyId": identity.AccessKeyID, "stsHost": identity.STSEndpoint,
+	}, *sent
 }
 
-func errorType(err error) string {
+// redacted removes the URL from a message that quotes all of it: it is as secret as the token.
+func redacted(q *tokenQuestion, message string) string {
+	signed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(q.Token, "k8s-aws-v1."))
+	var parsing *url.Error
+	if _, parseErr := url.Parse(string(signed)); err == nil && errors.As(parseErr, &parsing) {
+		return strings.Replace(message, strconv.Quote(parsing.URL), `"<redacted>"`, 1)
+	}
+	return message
+}
+
+func rejectionKind(err error) string {
 	var format token.FormatError
 	var sts token.STSError
 	var throttling token.STSThrottling
 	switch {
 	case errors.As(err, &format):
-		return "FormatError"
+		return "format"
 	case errors.As(err, &sts):
-		return "STSError"
+		return "sts"
 	case errors.As(err, &throttling):
-		return "STSThrottling"
+		return "throttled"
 	}
 	return "other"
 }

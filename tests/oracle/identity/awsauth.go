@@ -28,7 +28,7 @@ func parseConfigMap(data map[string]string) answer {
 		}
 		_, _, _, err := configmap.ParseMap(map[string]string{section: text})
 		for _, e := range errorsOf(err) {
-			failures = append(failures, answer{"section": section, "kind": kindOf(e, section, text), "upstream": e.Error()})
+			failures = append(failures, answer{"section": section, "kind": kindOf(e, section, text), "message": e.Error()})
 		}
 	}
 	return answer{"roles": roleAnswers(roles), "users": userAnswers(users), "accounts": nonNil(accounts), "errors": failures}
@@ -72,7 +72,7 @@ func roleAnswers(roles []config.RoleMapping) []answer {
 	for _, role := range roles {
 		a := answer{"username": role.Username, "groups": role.Groups}
 		if role.RoleARN != "" {
-			a["rolearn"] = role.RoleARN
+			a["arn"] = role.RoleARN
 		}
 		if role.SSO != nil {
 			a["sso"] = role.SSO
@@ -85,7 +85,7 @@ func roleAnswers(roles []config.RoleMapping) []answer {
 func userAnswers(users []config.UserMapping) []answer {
 	list := []answer{}
 	for _, user := range users {
-		list = append(list, answer{"userarn": user.UserARN, "username": user.Username, "groups": user.Groups})
+		list = append(list, answer{"arn": user.UserARN, "username": user.Username, "groups": user.Groups})
 	}
 	return list
 }
