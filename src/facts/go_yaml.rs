@@ -6,9 +6,9 @@
 //! Known differences, all of them in texts that are hardly ever written, some one in a thousand of badly broken ones:
 //! nesting beyond 255 levels is refused; U+2028 and U+2029 inside a text become an ordinary line break; what follows a
 //! complete document is judged roughly (a control character far behind it refuses it, a broken quoted text or flow
-//! collection right behind it may or may not); `!!!x`, `!!e!x` and odd characters in a `%TAG` line; a tab that indents a
-//! flow collection's line before the collection's end is known; a block scalar that is the whole document and begins with
-//! empty lines. Places in a quoted text whose lines are indented less than their entry are right in line, not in column.
+//! collection right behind it may or may not); `!!!x`, `!!e!x` and odd characters in a `%TAG` line; a block scalar that is
+//! the whole document and begins with empty lines. Places in a quoted text whose lines are indented less than their entry
+//! are right in line, not in column.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

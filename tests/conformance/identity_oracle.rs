@@ -6,7 +6,7 @@ use crate::vectors::{AnyVector, Vector};
 use crate::{oracle, questions};
 
 fn generated() -> Vec<Value> {
-    [questions::logins(5000, 1), questions::arns(2000, 2), questions::tokens(1000, 3)].concat()
+    [questions::logins(15000, 101), questions::arns(10, 102), questions::tokens(10, 103)].concat()
 }
 
 /// The questions with the real answers.

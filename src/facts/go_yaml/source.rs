@@ -32,6 +32,12 @@ impl Repair {
         Self { range: at..text.len(), by: String::new() }
     }
 
+    /// A flow indicator as a part of a tag.
+    pub(super) fn encode(text: &str, at: usize) -> Option<Self> {
+        let indicator = text.get(at..)?.chars().next().filter(|indicator| matches!(indicator, ',' | '[' | ']'))?;
+        Some(Self { range: at..at + 1, by: format!("%{:02X}", u32::from(indicator)) })
+    }
+
     /// The changed text.
     pub(super) fn apply(&self, text: &str) -> Option<String> {
         Some([text.get(..self.range.start)?, &self.by, text.get(self.range.end..)?].concat())

@@ -23,8 +23,9 @@ const USERS: [&str; 5] = ["alice", "bob", "Carol.Smith", "sk", "KIOSK"];
 
 const PATHS: [&str; 5] = ["", "", "", "team/dev/", "aws-reserved/sso.amazonaws.com/eu-west-1/"];
 
-/// Instances that EC2 knows, with their names.
-pub(crate) const INSTANCES: [(&str, &str); 3] = [
+/// Instances with their names. EC2 knows all that are asked about: the real authenticator waits for others.
+pub(crate) const INSTANCES: [(&str, &str); 4] = [
+    ("i-0123456789ABCDEF0", "ip-10-0-1-22.eu-west-1.compute.internal"),
     ("i-0123456789abcdef0", "ip-10-0-1-23.eu-west-1.compute.internal"),
     ("i-01234567", "ip-10-0-1-24.eu-west-1.compute.internal"),
     ("i-0a1b2c3d4e5f60718", "ip-10-0-9-9.ec2.internal"),

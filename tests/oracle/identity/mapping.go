@@ -29,7 +29,7 @@ import (
 )
 
 // askedWhenRandom is how often a question is asked whose answer depends on Go's random order of maps.
-const askedWhenRandom = 300
+const askedWhenRandom = 200
 
 // mappingQuestion is one login: the server's settings, its stores, and who STS says the caller is.
 type mappingQuestion struct {
@@ -114,41 +114,47 @@ func (s *servers) remove() {
 	_ = os.RemoveAll(s.folder)
 }
 
-// mapIdentity loads the stores of one question and logs in.
+// mapIdentity loads the stores of one question and logs in, many times if the answer is random.
 func (s *servers) mapIdentity(q *question) answer {
-	w, key, err := s.server(q.settings)
+	config.SSORoleMatchEnabled = q.SSORoleMatch
+	s.ec2.know(q.PrivateDNSNames)
+	w, refusal := s.load(q)
+	times := 1
+	if _, canonical, err := arn.Canonicalize(q.Identity.ARN); err == nil && ambiguous(q.AWSAuth, strings.ToLower(canonical)) {
+		times = askedWhenRandom
+	}
+	expect := oneOrAny(distinct(times, func() answer {
+		a := s.logIn(w, &q.mappingQuestion)
+		if message, _ := a["message"].(string); strings.Contains(message, "failed to find node") {
+			// The authenticator counts an instance that EC2 does not know as a request in flight for ever: the next
+			// question about it would wait.
+			s.forget(q.settings)
+			w, _ = s.load(q)
+		}
+		return a
+	}))
+	if refusal != "" {
+		expect["loadError"] = refusal
+	}
+	return answer{"expect": expect}
+}
+
+// load brings the stores of a question into a server with its settings. The dynamic file may be refused.
+func (s *servers) load(q *question) (w *webhook, refusal string) {
+	w, err := s.server(q.settings)
 	if err != nil {
 		panic(err)
 	}
-	config.SSORoleMatchEnabled = q.SSORoleMatch
-	s.ec2.know(q.PrivateDNSNames)
 	if slices.Contains(q.Backends, mapper.ModeEKSConfigMap) {
 		if err := w.configMaps.load(q.AWSAuth); err != nil {
 			panic(err)
 		}
 	}
-	refusal := ""
 	if w.dynamicFile != "" {
 		s.loadEntries(w.dynamicFile, nil) // a file that is refused leaves the former entries in place
 		refusal = s.loadEntries(w.dynamicFile, q.DynamicFile)
 	}
-	times := 1
-	if _, canonical, err := arn.Canonicalize(q.Identity.ARN); err == nil && ambiguous(q.AWSAuth, strings.ToLower(canonical)) {
-		times = askedWhenRandom
-	}
-	results := distinct(times, func() answer { return s.logIn(w, &q.mappingQuestion) })
-	for _, a := range results {
-		if message, _ := a["message"].(string); strings.Contains(message, "failed to find node") {
-			// The authenticator counts an instance that EC2 does not know as a request in flight for ever, and
-			// later questions would wait for it.
-			s.forget(key)
-		}
-	}
-	expect := oneOrAny(results)
-	if refusal != "" {
-		expect["loadError"] = refusal
-	}
-	return answer{"expect": expect}
+	return w, refusal
 }
 
 // logIn sends a TokenReview whose token STS "confirms" to be the identity of the question.
@@ -270,21 +276,24 @@ func overwrite(path string, text []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-func (s *servers) server(wanted settings) (*webhook, string, error) {
-	encoded, err := json.Marshal(wanted)
-	if err != nil {
-		return nil, "", err
-	}
-	key := string(encoded)
+func (s *servers) server(wanted settings) (*webhook, error) {
+	key := wanted.key()
 	if w, ok := s.byKey[key]; ok {
-		return w, key, nil
+		return w, nil
 	}
 	w, err := s.start(wanted)
-	if err != nil {
-		return nil, "", err
+	if err == nil {
+		s.byKey[key] = w
 	}
-	s.byKey[key] = w
-	return w, key, nil
+	return w, err
+}
+
+func (wanted settings) key() string {
+	key, err := json.Marshal(wanted)
+	if err != nil {
+		panic(err)
+	}
+	return string(key)
 }
 
 func (s *servers) start(wanted settings) (*webhook, error) {
@@ -328,7 +337,8 @@ func (s *servers) start(wanted settings) (*webhook, error) {
 	return w, nil
 }
 
-func (s *servers) forget(key string) {
+func (s *servers) forget(unwanted settings) {
+	key := unwanted.key()
 	s.byKey[key].stop()
 	s.byKey[key].server.Close()
 	delete(s.byKey, key)

@@ -11,24 +11,19 @@ impl<'a> Builder<'a> {
     pub(super) fn tag(&self, span: &Span) -> Result<(), Failure> {
         let range = span.byte_range().unwrap_or_default();
         let written = self.text.get(range.clone()).unwrap_or_default();
-        let behind = self.text.get(range.end..).and_then(|behind| behind.chars().next());
         let is_verbatim = written.starts_with("!<");
         let is_tag_character =
             |character: char| character.is_ascii_alphanumeric() || "-_;/?:@&=+$,.!~*'()[]%".contains(character);
         if !is_verbatim && !written.chars().all(is_tag_character) {
             return Err(refusal(start_of(span), "did not find expected whitespace or line break"));
         }
-        let repair = match behind {
-            Some(indicator @ (',' | '[' | ']')) if !is_verbatim => {
-                Repair { range: range.end..range.end + 1, by: format!("%{:02X}", u32::from(indicator)) }
+        let behind = self.text.get(range.end..).unwrap_or_default();
+        match Repair::encode(self.text, range.end).filter(|_| !is_verbatim) {
+            None if !behind.starts_with(['{', '}']) => Ok(()),
+            repair => {
+                Err(Failure { repair, ..refusal(start_of(span), "did not find expected whitespace or line break") })
             }
-            Some('{' | '}') => return Err(refusal(start_of(span), "did not find expected whitespace or line break")),
-            _ => return Ok(()),
-        };
-        Err(Failure {
-            repair: Some(repair),
-            ..refusal(start_of(span), "did not find expected whitespace or line break")
-        })
+        }
     }
 
     pub(super) fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Result<Content, Failure> {
@@ -41,7 +36,8 @@ impl<'a> Builder<'a> {
         let mut text = if nothing { String::new() } else { self.stand_ins.restore(text) };
         let parent = self.open.last();
         let explicit = self.text.get(..range.start).unwrap_or_default().trim_end().ends_with('?');
-        if nothing && !explicit && parent.is_some_and(|parent| !parent.is_sequence && parent.key.is_none()) {
+        let unmarked = nothing && !explicit && span.tag_span().is_none();
+        if unmarked && parent.is_some_and(|parent| !parent.is_sequence && parent.key.is_none()) {
             return refuse("did not find expected key");
         }
         if plain && parent.is_some_and(|parent| !parent.is_block) {
@@ -66,7 +62,8 @@ impl<'a> Builder<'a> {
             let repair = Some(Repair::cut(self.text, range.start));
             return Err(Failure { repair, ..refusal(place, "did not find expected <document start>") });
         }
-        if in_block && range.end >= self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n') {
+        let last_line = self.text.rsplit('\n').next().unwrap_or_default();
+        if in_block && range.end >= self.text.len() && !last_line.trim().is_empty() && text.ends_with('\n') {
             text.pop();
         }
         Ok(Content::Scalar { text, plain, lines: 1 + span.end.line() - span.start.line() })
@@ -159,10 +156,12 @@ impl<'a> Builder<'a> {
             ErrorKind::InvalidQuotedScalarIndent | ErrorKind::TabInIndentation => Repair::indent(self.text, at),
             // A `#` right behind a quoted text.
             ErrorKind::CommentNotSeparated => Some(Repair::blanks(at, 1)),
-            // Tabs may indent what is inside a flow collection.
-            ErrorKind::TabInBlockIndentation if self.open.last().is_some_and(|collection| !collection.is_block) => {
-                Some(Repair { range: at..at + 1, by: " ".to_owned() })
-            }
+            ErrorKind::TabInBlockIndentation => self.flow_tab(at),
+            // `!a,b c`
+            ErrorKind::InvalidTagTerminator => self.text.get(at..).and_then(|tag| {
+                let indicator = at + tag.find([',', '[', ']', ' ', '\n'])?;
+                Repair::encode(self.text, indicator)
+            }),
             // `{a: b:}`
             ErrorKind::ExpectedFlowMappingSeparator if self.text.get(at..).is_some_and(ends_with_colon) => {
                 Some(self.plain_colon(at))
@@ -182,6 +181,16 @@ impl<'a> Builder<'a> {
             _ => None,
         };
         Failure { repair, ..refusal(place, &message) }
+    }
+
+    /// Has a tab read as a blank that indents a line inside a flow collection, where yaml.v2 does not mind.
+    fn flow_tab(&self, behind: usize) -> Option<Repair> {
+        let before = self.text.get(..behind)?;
+        let content = before.trim_end().len();
+        let in_flow =
+            before.get(..content)?.ends_with([',', '[', '{']) || self.text.get(behind..)?.starts_with([']', '}']);
+        let tab = content + before.get(content..)?.find('\t')?;
+        in_flow.then(|| Repair { range: tab..tab + 1, by: " ".to_owned() })
     }
 
     /// Whether the document ends before this byte, and what follows is no mistake by itself.
@@ -261,6 +270,8 @@ mod tests {
             "- \"a\"#c",
             "- {a: -, b: [-]}",
             "- {a: b:}",
+            "- {\n\ta: b,\n\tc: d\n\t}",
+            "- !a,b c",
             "'a' b",
             "[a] ]",
             "  - a\n]",
@@ -317,5 +328,6 @@ mod tests {
         assert_eq!(first("[!x, b]"), "b");
         assert_eq!(first("[-]"), "-");
         assert_eq!(first("- |\n  a"), "a");
+        assert_eq!(first("- |\n  a\n "), "a\n");
     }
 }
