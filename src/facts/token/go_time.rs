@@ -24,7 +24,8 @@ pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
     }
     let date = Date::new(year, month as i8, day as i8).map_err(|_| reader.because("day out of range"))?;
     let time = date.at(hour as i8, minute as i8, second as i8, nanosecond);
-    TimeZone::UTC.to_timestamp(time).map_err(|error| reader.because(&error.to_string()))
+    // The last hours of the year 9999 are beyond a time stamp, and far enough in the future as it is.
+    Ok(TimeZone::UTC.to_timestamp(time).unwrap_or(Timestamp::MAX))
 }
 
 /// A time as Go prints it: `2026-11-21 09:44:58 +0000 UTC`.
@@ -111,6 +112,7 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-21T09:44:58Z");
         assert_eq!(print(time), "2026-11-21 09:44:58 +0000 UTC");
         assert_eq!(print(parse("20261121T094458.250Z").unwrap()), "2026-11-21 09:44:58.25 +0000 UTC");
+        assert_eq!(parse("99991231T235959Z").unwrap(), Timestamp::MAX);
         for (text, message) in [
             ("2026-11-21", r#"parsing time "2026-11-21" as "20060102T150405Z": cannot parse "-11-21" as "01""#),
             ("20261321T094458Z", r#"parsing time "20261321T094458Z": month out of range"#),
