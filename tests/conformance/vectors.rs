@@ -10,8 +10,8 @@ use serde::Deserialize;
 mod mapping;
 mod token;
 
-pub(crate) use mapping::MappingVector;
-pub(crate) use token::TokenVector;
+pub(crate) use mapping::{MappingVector, expected};
+pub(crate) use token::{TokenVector, token_of};
 
 /// A question and its answer.
 pub(crate) trait Vector {

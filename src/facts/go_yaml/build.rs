@@ -48,6 +48,8 @@ impl From<YamlError> for Failure {
 struct Builder<'a> {
     text: &'a str,
     stand_ins: StandIns,
+    /// Whether there are any tabs.
+    has_tabs: bool,
     parser: Parser<'a, StrInput<'a>>,
     nodes: Vec<Node>,
     anchors: HashMap<usize, NodeId>,
@@ -79,6 +81,7 @@ impl<'a> Builder<'a> {
         Self {
             text,
             stand_ins,
+            has_tabs: text.contains('\t'),
             parser,
             nodes: Vec::new(),
             anchors: HashMap::new(),
@@ -103,7 +106,7 @@ impl<'a> Builder<'a> {
                 }
                 Err(error) => return Err(self.failure(&error)),
             };
-            if !marked {
+            if self.has_tabs && !marked {
                 self.refuse_tabs_before(span.start.byte_offset().unwrap_or_default())?;
                 self.skip_tabs_in(&event, &span);
             }
@@ -128,7 +131,7 @@ impl<'a> Builder<'a> {
         let place = start_of(span);
         let refuse = |message: &str| Err(refusal(place, message));
         let (content, anchor, tag, style) = match event {
-            Event::Scalar(text, style, anchor, tag) => (self.scalar(&text, style, span)?, anchor, tag, None),
+            Event::Scalar(text, style, anchor, tag) => (self.scalar(text, style, span)?, anchor, tag, None),
             Event::SequenceStart(style, anchor, tag) => (Content::Sequence(Vec::new()), anchor, tag, Some(style)),
             Event::MappingStart(style, anchor, tag) => (Content::Mapping(Vec::new()), anchor, tag, Some(style)),
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
@@ -147,7 +150,8 @@ impl<'a> Builder<'a> {
             }
             _ => return Ok(()),
         };
-        if self.open.last().is_some_and(|parent| parent.is_block && parent.is_sequence) && self.follows_tab(span) {
+        let in_block_sequence = self.open.last().is_some_and(|parent| parent.is_block && parent.is_sequence);
+        if self.has_tabs && in_block_sequence && self.follows_tab(span) {
             return refuse("found character that cannot start any token");
         }
         if let Some(tag_span) = span.tag_span() {

@@ -32,9 +32,12 @@ impl AliasBudget {
     fn spend(&mut self, aliased: bool) -> Result<(), YamlError> {
         self.decoded += 1;
         self.by_alias += u32::from(aliased);
+        if self.by_alias <= 100 || self.decoded <= 1000 {
+            return Ok(());
+        }
         let (decoded, by_alias) = (f64::from(self.decoded), f64::from(self.by_alias));
         let beyond = ((decoded - Self::SMALL) / (Self::LARGE - Self::SMALL)).clamp(0.0, 1.0);
-        if self.by_alias > 100 && self.decoded > 1000 && by_alias / decoded > 0.99 - 0.89 * beyond {
+        if by_alias / decoded > 0.99 - 0.89 * beyond {
             return Err(YamlError { place: None, message: "document contains excessive aliasing".to_owned() });
         }
         Ok(())

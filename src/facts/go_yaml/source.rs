@@ -89,13 +89,17 @@ pub(super) struct StandIns {
 
 impl StandIns {
     pub(super) fn of(text: &str) -> Self {
-        let mut unused = ('\u{e000}'..='\u{f8ff}').filter(|candidate| !text.contains(*candidate));
+        let is_unused = |candidate: &char| text.is_ascii() || !text.contains(*candidate);
+        let mut unused = ('\u{e000}'..='\u{f8ff}').filter(is_unused);
         let mut next = || unused.next().unwrap_or('\u{f8ff}');
         Self { byte_order_mark: next(), colon: next() }
     }
 
     /// A text with the characters that were meant.
-    pub(super) fn restore(self, text: &str) -> String {
+    pub(super) fn restore(self, text: Cow<'_, str>) -> String {
+        if text.is_ascii() {
+            return text.into_owned();
+        }
         text.replace(self.byte_order_mark, "\u{feff}").replace(self.colon, ":")
     }
 

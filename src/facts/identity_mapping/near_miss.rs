@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::super::arn::{Arn, ArnKind, RawArn, arn_like, strip_path};
-use super::super::aws_auth::{ArnFlaw, LossReason, SsoMatcher, without_noise};
+use super::super::aws_auth::{ArnFlaw, LossReason, SsoMatcher};
 use super::super::go_text;
 use super::super::username::is_instance_id;
 use super::store::{Fate, Record, same_principal};
@@ -150,7 +150,7 @@ impl Subject<'_> {
             if let Some(reason) = reason {
                 found.push(self.near_miss(name, record, reason));
             } else if record.fate == Fate::Active
-                && let Some(distance) = typo::distance(&self.arn, self.key, &record.arn)
+                && let Some(distance) = typo::distance(&self.arn, self.key, &record.reading.clean)
             {
                 typos.push((distance, self.near_miss(name, record, NearMissReason::EditDistance)));
             }
@@ -173,10 +173,10 @@ impl Subject<'_> {
     }
 
     fn matches_as_written(&self, record: &Record) -> bool {
-        if record.access_entry.is_some() {
-            return strip_path(&record.arn).is_ok_and(|stripped| go_text::lower(&stripped) == self.key);
+        match record.access_entry {
+            Some(_) => record.reading.key() == self.key,
+            None => go_text::equal_fold(&record.arn, self.key),
         }
-        go_text::equal_fold(&record.arn, self.key)
     }
 
     /// Why a mapping with the right ARN is not what decided.
@@ -237,33 +237,23 @@ impl Subject<'_> {
         if let Some(sso) = &record.sso {
             return self.has_permission_set(sso).then_some(NearMissReason::SsoEntry);
         }
-        let flaw = ArnFlaw::of(&record.arn);
-        let written = go_text::lower(&without_noise(&record.arn));
-        let noise = match flaw {
-            Some(ArnFlaw::InvisibleCharacters) => NearMissReason::InvisibleCharacters,
-            Some(ArnFlaw::Quotes) => NearMissReason::Quotes,
-            _ => NearMissReason::Whitespace,
-        };
-        let same_but_for_noise = written == self.key;
-        let stripped = strip_path(&written).ok();
-        let same_but_for_path = stripped.as_deref() == Some(self.key);
-        if let Fate::Lost(reason) = record.fate {
-            return (same_but_for_noise || same_but_for_path).then(|| reason.into());
+        let reading = &record.reading;
+        let meant = reading.key() == self.key;
+        match (record.fate, reading.flaw) {
+            (Fate::Lost(reason), _) => meant.then(|| reason.into()),
+            (_, Some(ArnFlaw::Placeholder)) => {
+                typo::fits_placeholder(&record.arn, self.key).then_some(NearMissReason::Placeholder)
+            }
+            (_, Some(ArnFlaw::InvisibleCharacters)) if meant => Some(NearMissReason::InvisibleCharacters),
+            (_, Some(ArnFlaw::Quotes)) if meant => Some(NearMissReason::Quotes),
+            _ if meant && reading.stripped.is_some() => Some(NearMissReason::RolePath),
+            _ if meant => Some(NearMissReason::Whitespace),
+            _ => {
+                let other = Arn::parse(&reading.clean).ok()?;
+                let elsewhere = || self.elsewhere(&Arn::parse(reading.key()).ok()?);
+                self.by_kind(&other, &reading.clean).or_else(elsewhere)
+            }
         }
-        if same_but_for_noise {
-            return Some(noise);
-        }
-        if flaw == Some(ArnFlaw::Placeholder) {
-            return typo::fits_placeholder(&record.arn, self.key).then_some(NearMissReason::Placeholder);
-        }
-        if same_but_for_path {
-            return Some(NearMissReason::RolePath);
-        }
-        let other = Arn::parse(&written).ok()?;
-        self.by_kind(&other, &written).or_else(|| {
-            let stripped = stripped.unwrap_or_default();
-            self.elsewhere(&Arn::parse(&stripped).ok()?)
-        })
     }
 
     /// Differences in what kind of thing the ARN names.
@@ -327,5 +317,187 @@ impl From<LossReason> for NearMissReason {
             LossReason::MergedEntry => Self::MergedEntry,
             LossReason::EntryMalformed => Self::EntryMalformed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::super::arn::PrincipalArn;
+    use super::super::super::aws_auth::{AwsAuth, Place};
+    use super::super::AccessEntry;
+    use super::*;
+
+    const ROLE: &str = "arn:aws:sts::111122223333:assumed-role/KubeAdmin/ada";
+    const USER: &str = "arn:aws:iam::111122223333:user/team/alice";
+    const SSO: &str = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/ada";
+
+    fn identity(raw: &str) -> Identity {
+        Identity::of_arn(raw).unwrap()
+    }
+
+    fn index(data: &[(&str, &str)], entries: Vec<AccessEntry>) -> MappingIndex {
+        let data: BTreeMap<String, String> =
+            data.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+        MappingIndex {
+            mode: Seen::Known(AuthenticationMode::ApiAndConfigMap),
+            access_entries: Seen::Known(Store::access_entries(entries)),
+            aws_auth: Seen::Known(Store::aws_auth(&AwsAuth::parse(&data))),
+            creator: None,
+        }
+    }
+
+    fn entry(arn: &str, entry_type: &str, username: &str) -> AccessEntry {
+        AccessEntry {
+            principal_arn: PrincipalArn::new(arn),
+            unique_id: None,
+            entry_type: Some(entry_type.to_owned()),
+            username: Some(username.to_owned()),
+            groups: Some(Vec::new()),
+            created_at: Some("2025-06-01T00:00:00Z".parse().unwrap()),
+        }
+    }
+
+    fn found(identity: &Identity, index: &MappingIndex) -> Vec<NearMiss> {
+        near_misses(identity, index, &index.map(identity))
+    }
+
+    fn reasons(identity: &Identity, index: &MappingIndex) -> Vec<NearMissReason> {
+        found(identity, index).into_iter().map(|near_miss| near_miss.reason).collect()
+    }
+
+    #[test]
+    fn one_difference_in_the_arn() {
+        use NearMissReason as R;
+        for (raw, written, reason) in [
+            (ROLE, "arn:aws:iam::111122223333:role/team/KubeAdmin", R::RolePath),
+            (ROLE, "arn:aws:sts::111122223333:assumed-role/KubeAdmin/ada", R::SessionArn),
+            (ROLE, "arn:aws:sts::111122223333:assumed-role/team/KubeAdmin/bob", R::SessionArn),
+            (ROLE, "\"arn:aws:iam::111122223333:role/KubeAdmin \"", R::Whitespace),
+            (ROLE, "arn:aws:iam::111122223333:role/KubeAdmin\u{200b}", R::InvisibleCharacters),
+            (ROLE, "\u{201c}arn:aws:iam::111122223333:role/KubeAdmin\u{201d}", R::Quotes),
+            (ROLE, "arn:aws:iam::${ACCOUNT}:role/KubeAdmin", R::Placeholder),
+            (ROLE, "arn:aws-cn:iam::111122223333:role/KubeAdmin", R::Partition),
+            (ROLE, "arn:aws:iam::444455556666:role/kubeadmin", R::Account),
+            (ROLE, "arn:aws:iam::111122223333:role/KubeAdmins", R::EditDistance),
+            (ROLE, "arn:aws:iam::111122223333:instance-profile/KubeAdmin", R::InstanceProfile),
+            (ROLE, "arn:aws:iam::111122223333:policy/KubeAdmin", R::NotAPrincipal),
+            (ROLE, "arn:aws:iam::111122223333:role/Kube*", R::Wildcard),
+            (ROLE, "arn:aws:iam::111122223333:root", R::RootMeantAccount),
+            (USER, "arn:aws:iam::111122223333:user/alice", R::UserPathMissing),
+            (USER, "arn:aws:iam::111122223333:group/devs", R::IamGroup),
+            (SSO, "arn:aws:iam::111122223333:role/AWSReservedSSO_Dev_fedcba9876543210", R::SsoSuffix),
+        ] {
+            let text = format!("- rolearn: {written}\n  username: x\n  groups: [g]\n");
+            assert_eq!(reasons(&identity(raw), &index(&[("mapRoles", &text)], Vec::new())), [reason], "{written}");
+        }
+    }
+
+    #[test]
+    fn other_mappings_are_no_near_misses() {
+        for written in [
+            "arn:aws:iam::111122223333:role/Reader",
+            "arn:aws:iam::111122223333:group/devs",
+            "arn:aws:iam::444455556666:root",
+            "arn:aws:iam::111122223333:policy/Other",
+            "arn:aws:iam::444455556666:role/team/Other",
+            "arn:aws:iam::111122223333:role/Other*",
+            "<ROLE_ARN>",
+            "KubeAdmin",
+        ] {
+            let text = format!("- rolearn: \"{written}\"\n  username: x\n");
+            assert_eq!(reasons(&identity(ROLE), &index(&[("mapRoles", &text)], Vec::new())), [], "{written}");
+        }
+        let matching = "- rolearn: arn:aws:iam::111122223333:role/KUBEADMIN\n  username: x\n";
+        assert_eq!(reasons(&identity(ROLE), &index(&[("mapRoles", matching)], Vec::new())), [], "letter case");
+    }
+
+    #[test]
+    fn mappings_that_are_lost() {
+        use NearMissReason as R;
+        const ARN: &str = "arn:aws:iam::111122223333:role/KubeAdmin";
+        let line = format!("- rolearn: {ARN}\n  username: x\n  groups: [g]\n");
+        for (key, text, reason) in [
+            ("mapRoles", format!("- userarn: {ARN}\n  username: x\n  groups: [g]\n"), R::WrongKey),
+            ("mapRoles", format!("- role_arn: {ARN}\n  username: x\n  groups: [g]\n"), R::WrongKey),
+            ("mapUsers", line.clone(), R::WrongKey),
+            ("maproles", line.clone(), R::SectionKey),
+            ("mapRole", line.clone(), R::SectionKey),
+            ("mapRoles", format!("{line}  bad: [\n"), R::SectionMalformed),
+            ("mapRoles", format!("rolearn: {ARN}\n"), R::SectionMalformed),
+            ("mapRoles", format!("- rolearn:{ARN}\n"), R::EntryMalformed),
+            ("mapRoles", format!("- - rolearn: {ARN}\n"), R::EntryMalformed),
+            ("mapRoles", format!("- rolearn: {ARN}\n  username: x\n  rolearn: arn:other\n"), R::MergedEntry),
+            ("mapRoles", format!("- rolearn: arn:other\n---\n{line}"), R::OtherDocument),
+            ("mapRoles", format!("{line}{line}"), R::Duplicate),
+        ] {
+            assert_eq!(reasons(&identity(ROLE), &index(&[(key, &text)], Vec::new())), [reason], "{text}");
+        }
+        let sso = "- sso: {permissionSetName: Dev, accountID: '111122223333'}\n  username: x\n";
+        assert_eq!(reasons(&identity(SSO), &index(&[("mapRoles", sso)], Vec::new())), [R::SsoEntry]);
+    }
+
+    #[test]
+    fn a_near_miss_points_at_its_entry() {
+        let text = "- rolearn: arn:aws:iam::111122223333:role/Other\n- rolearn: arn:aws:iam::111122223333:role/team/KubeAdmin\n  \
+                    username: dev:{{SessionName}}\n  groups: [a, b]\n";
+        let found = found(&identity(ROLE), &index(&[("mapRoles", text)], Vec::new()));
+        let place = Place { line: 2, column: 12 };
+        let entry = Some(Place { line: 2, column: 3 });
+        assert_eq!(
+            found,
+            [NearMiss {
+                store: StoreName::AwsAuth,
+                reason: NearMissReason::RolePath,
+                arn: "arn:aws:iam::111122223333:role/team/KubeAdmin".to_owned(),
+                expected_arn: "arn:aws:iam::111122223333:role/KubeAdmin".to_owned(),
+                entry: EntryRef::AwsAuth { section: "mapRoles".to_owned(), place, entry },
+                username: Some("dev:{{SessionName}}".to_owned()),
+                groups: vec!["a".to_owned(), "b".to_owned()],
+            }]
+        );
+    }
+
+    #[test]
+    fn stores_and_modes() {
+        use NearMissReason as R;
+        let arn = "arn:aws:iam::111122223333:role/team/KubeAdmin";
+        let line = "- rolearn: arn:aws:iam::111122223333:role/KubeAdmin\n  username: x\n";
+        let data = [("mapRoles", line)];
+        let mut both = index(&data, vec![entry(arn, "STANDARD", "e:x")]);
+        assert_eq!(reasons(&identity(ROLE), &both), [R::Shadowed]);
+        both.mode = Seen::Known(AuthenticationMode::Api);
+        assert_eq!(reasons(&identity(ROLE), &both), [R::ModeIgnored]);
+        both.mode = Seen::Known(AuthenticationMode::ConfigMap);
+        assert_eq!(found(&identity(ROLE), &both)[0].store, StoreName::AccessEntry);
+    }
+
+    #[test]
+    fn access_entries() {
+        use NearMissReason as R;
+        let arn = "arn:aws:iam::111122223333:role/team/KubeAdmin";
+        let only = |entry: AccessEntry| index(&[], vec![entry]);
+        let mut recreated = identity(ROLE);
+        recreated.created_at = Some("2025-07-01T00:00:00Z".parse().unwrap());
+        assert_eq!(reasons(&recreated, &only(entry(arn, "STANDARD", "e:x"))), [R::UniqueId]);
+        let node = "system:node:{{EC2PrivateDNSName}}";
+        assert_eq!(reasons(&identity(ROLE), &only(entry(arn, "EC2_LINUX", node))), [R::EntryType]);
+        let hybrid = "system:node:{{SessionName}}";
+        assert_eq!(reasons(&identity(ROLE), &only(entry(arn, "HYBRID_LINUX", hybrid))), [R::EntryType]);
+        assert_eq!(reasons(&identity(ROLE), &only(entry(arn, "STANDARD", "eks:x"))), [R::ReservedUsername]);
+        let elsewhere = "arn:aws:iam::444455556666:role/other/KubeAdmin";
+        assert_eq!(reasons(&identity(ROLE), &only(entry(elsewhere, "STANDARD", "e:x"))), [R::Account]);
+        let lines =
+            "- rolearn: arn:aws:iam::111122223333:role/KubeAdmin\n  username: system:node:{{EC2PrivateDNSName}}\n";
+        assert_eq!(reasons(&identity(ROLE), &index(&[("mapRoles", lines)], Vec::new())), [R::NodeTemplate]);
+    }
+
+    #[test]
+    fn chance_is_a_duplicate() {
+        let lines = "- userarn: arn:aws:iam::111122223333:user/team/alice\n  username: a\n- userarn: \
+                     arn:aws:iam::111122223333:user/team/Alice\n  username: b\n";
+        let index = index(&[("mapUsers", lines)], Vec::new());
+        assert_eq!(reasons(&identity(USER), &index), [NearMissReason::Duplicate; 2]);
     }
 }

@@ -69,7 +69,7 @@ struct StsAnswer {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase", untagged)]
-enum Expected {
+pub(crate) enum Expected {
     #[serde(rename_all = "camelCase")]
     AnyOf {
         any_of: Vec<Self>,
@@ -200,7 +200,8 @@ impl Mappings {
     }
 }
 
-fn expected(verdict: Verdict) -> Expected {
+/// A verdict as vectors spell it.
+pub(crate) fn expected(verdict: Verdict) -> Expected {
     match verdict {
         Verdict::Mapped(Mapped { username, groups, .. }) => Expected::Mapped {
             username: username.map(known).expect("a user name"),

@@ -97,9 +97,8 @@ impl TokenVector {
     /// The token in question.
     pub(crate) fn token(&self) -> String {
         let date = self.signed_at().strftime("%Y%m%dT%H%M%SZ").to_string();
-        let token_of =
-            |url: &str| format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode(url.replace("<DATE>", &date)));
-        let mut token = self.token.clone().unwrap_or_else(|| token_of(self.url.as_deref().unwrap_or_default()));
+        let url = self.url.as_deref().unwrap_or_default().replace("<DATE>", &date);
+        let mut token = self.token.clone().unwrap_or_else(|| token_of(&url));
         token.extend(std::iter::repeat_n('A', self.pad_to.unwrap_or(0).saturating_sub(token.len())));
         token
     }
@@ -107,6 +106,11 @@ impl TokenVector {
     fn signed_at(&self) -> Timestamp {
         self.now + SignedDuration::from_secs(self.date_offset_seconds)
     }
+}
+
+/// The token that holds this URL.
+pub(crate) fn token_of(url: &str) -> String {
+    format!("k8s-aws-v1.{}", BASE64_URL_SAFE_NO_PAD.encode(url))
 }
 
 fn rejected(rejection: Rejection) -> ExpectedToken {

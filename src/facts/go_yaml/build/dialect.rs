@@ -1,5 +1,7 @@
 //! Where yaml.v2 and the YAML 1.2 parser see different syntax: tabs, tags, keys of flow mappings, the end of the document.
 
+use std::borrow::Cow;
+
 use granit_parser::{ErrorKind, Event, ScalarStyle, ScanError, Span};
 
 use super::super::source::Repair;
@@ -26,7 +28,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn scalar(&self, text: &str, style: ScalarStyle, span: &Span) -> Result<Content, Failure> {
+    pub(super) fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, span: &Span) -> Result<Content, Failure> {
         let place = start_of(span);
         let refuse = |message: &str| Err(refusal(place, message));
         let range = span.byte_range().unwrap_or_default();
@@ -49,7 +51,7 @@ impl<'a> Builder<'a> {
                 return Err(Failure { repair, ..refusal(place, "did not find expected ',' or ']'") });
             }
         }
-        if plain && self.tab_in_indentation_behind(range.end) {
+        if plain && self.has_tabs && self.tab_in_indentation_behind(range.end) {
             return refuse("found a tab character that violates indentation");
         }
         if style == ScalarStyle::DoubleQuoted && has_escaped_slash(self.text.get(range.clone()).unwrap_or_default()) {

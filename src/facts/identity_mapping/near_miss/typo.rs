@@ -4,44 +4,43 @@ use super::super::super::arn::Arn;
 use super::super::super::aws_auth::is_placeholder;
 use super::super::super::go_text;
 
-/// Edits between an ARN as written and the one that would match; `None` if they are too many for a typo.
-pub(super) fn distance(own: &Arn<'_>, key: &str, written: &str) -> Option<usize> {
-    if written.len().abs_diff(key.len()) > 2 * MAX_EDITS {
-        return None;
-    }
-    let written = go_text::lower(written);
-    let name = own.name();
-    let limit = match name.len() {
-        0..=2 => 0,
-        3..=5 => 1,
-        _ => MAX_EDITS,
-    };
-    if unshared(key, &written) > limit {
-        return None;
-    }
-    // Names in a series (`nodes-1`, `nodes-2`) are neighbours, not typos.
-    if without_digits(key) == without_digits(&written) && is_plain(key, &written) {
-        return None;
-    }
-    let distance = strsim::osa_distance(key, &written);
-    (1..=limit).contains(&distance).then_some(distance)
-}
-
 /// More edits than this are another name.
 const MAX_EDITS: usize = 2;
 
-/// Whether the two differ in their names only, not in their accounts.
-fn is_plain(key: &str, written: &str) -> bool {
-    let account = |text: &str| Arn::parse(text).map(|arn| arn.account.to_owned()).ok();
-    account(key).is_some() && account(key) == account(written)
+/// Edits between an ARN as written, in lower case, and the one that would match; `None` if they are too many for a typo.
+pub(super) fn distance(own: &Arn<'_>, key: &str, written: &str) -> Option<usize> {
+    let limit = match own.name().len() {
+        0..=2 => return None,
+        3..=5 => 1,
+        _ => MAX_EDITS,
+    };
+    if written.len().abs_diff(key.len()) > 4 * MAX_EDITS {
+        return None;
+    }
+    let (ours, theirs) = differing_parts(key, written);
+    // Names in a series (`nodes-1`, `nodes-2`) are neighbours, not typos.
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if (digits(ours) && digits(theirs)) || unshared(ours, theirs) > limit {
+        return None;
+    }
+    let distance = strsim::osa_distance(ours, theirs);
+    (1..=limit).contains(&distance).then_some(distance)
 }
 
-fn without_digits(text: &str) -> String {
-    text.chars().filter(|character| !character.is_ascii_digit()).collect()
+/// The two texts without what they begin and end with in common.
+fn differing_parts<'a>(one: &'a str, other: &'a str) -> (&'a str, &'a str) {
+    let same = |(one, other): &(char, char)| one == other;
+    let beginning: usize =
+        one.chars().zip(other.chars()).take_while(same).map(|(character, _)| character.len_utf8()).sum();
+    let (one, other) = (one.get(beginning..).unwrap_or_default(), other.get(beginning..).unwrap_or_default());
+    let end: usize =
+        one.chars().rev().zip(other.chars().rev()).take_while(same).map(|(character, _)| character.len_utf8()).sum();
+    let before_end = |text: &'a str| text.get(..text.len() - end).unwrap_or_default();
+    (before_end(one), before_end(other))
 }
 
-/// How many bytes the longer list of differences has when order does not count: never more than the edits, and much
-/// faster to tell.
+/// How many bytes the longer list of differences has when order does not count: in ASCII never more than the edits, and
+/// much faster to tell.
 fn unshared(one: &str, other: &str) -> usize {
     let mut counts = [0_i32; 256];
     one.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
@@ -102,7 +101,7 @@ mod tests {
     const KEY: &str = "arn:aws:iam::111122223333:role/kubeadmin";
 
     fn edits(written: &str) -> Option<usize> {
-        distance(&Arn::parse(KEY).unwrap(), KEY, written)
+        distance(&Arn::parse(KEY).unwrap(), KEY, &go_text::lower(written))
     }
 
     #[test]
@@ -112,6 +111,7 @@ mod tests {
         assert_eq!(edits("arn:aws:iam:111122223333:role/KubeAdmin"), Some(1));
         assert_eq!(edits("arn:aws:iam::111122223333:roles/KubAdmin"), Some(2));
         assert_eq!(edits("arn:aws:iam::111122223333:role/KubeReader"), None);
+        assert_eq!(edits("arn:aws:iam::111122223333:rôle/KubeAdmin"), Some(1));
         let node = "arn:aws:iam::111122223333:role/nodes-12";
         let series = |written: &str| distance(&Arn::parse(node).unwrap(), node, written);
         assert_eq!(series("arn:aws:iam::111122223333:role/nodes-13"), None);
