@@ -11,7 +11,6 @@
 //! - What follows a complete document is judged roughly: a control character far behind it refuses it, a broken quoted
 //!   text or flow collection right behind it may or may not.
 //! - `!!!x`, `!!e!x`, odd characters in a `%TAG` line, and a directive after an empty document.
-//! - A block scalar that is the whole section and begins with empty lines is refused.
 //! - In a quoted text whose lines are indented less than their entry, and behind it in the same line, columns are off.
 
 use std::borrow::Cow;

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -59,7 +60,11 @@ pub(crate) fn ask(name: &str, questions: &[Value]) -> Result<Vec<Value>, NoAnswe
     }
 }
 
+/// One build at a time: tests run side by side.
+static BUILDING: Mutex<()> = Mutex::new(());
+
 fn build(name: &str) -> Result<PathBuf, NoAnswer> {
+    let _building = BUILDING.lock();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle").join(name);
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oracle-{name}{}", std::env::consts::EXE_SUFFIX));
     let build = command(Path::new("go")).arg("build").arg("-o").arg(&program).arg(".").current_dir(source).output();

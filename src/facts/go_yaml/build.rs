@@ -184,8 +184,10 @@ impl<'a> Builder<'a> {
             parent.key_is_explicit = before.trim_end().ends_with('?');
             parent.key_end = span.end.byte_offset().unwrap_or_default();
         }
-        if let Some(key) = key.filter(|_| in_flow) {
-            self.check_flow_key(key, span)?;
+        match key {
+            Some(key) if in_flow => self.check_flow_key(key, span)?,
+            Some(_) => self.check_block_value(span)?,
+            None => {}
         }
         match (&mut self.nodes[parent_id.0].content, key) {
             (Content::Sequence(items), _) => items.push(id),

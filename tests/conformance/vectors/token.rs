@@ -82,11 +82,9 @@ impl Vector for TokenVector {
         let model = outcome.unwrap_or_else(rejected);
         let real = match &self.expect {
             ExpectedToken::AnyOf { any_of } if any_of.contains(&model) => model.clone(),
-            ExpectedToken::Rejected { rejected, message } => ExpectedToken::Rejected {
-                rejected: rejected.clone(),
-                message: message
-                    .replace("<TIME>", &self.signed_at().strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()),
-            },
+            ExpectedToken::Rejected { rejected, message } => {
+                ExpectedToken::Rejected { rejected: rejected.clone(), message: self.with_time(message) }
+            }
             other => other.clone(),
         };
         compare(&(sent_to_sts, model), &(self.sent_to_sts, real))
@@ -101,6 +99,16 @@ impl TokenVector {
         let mut token = self.token.clone().unwrap_or_else(|| token_of(&url));
         token.extend(std::iter::repeat_n('A', self.pad_to.unwrap_or(0).saturating_sub(token.len())));
         token
+    }
+
+    /// The server's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A message with the time of the token.
+    pub(crate) fn with_time(&self, message: &str) -> String {
+        message.replace("<TIME>", &self.signed_at().strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string())
     }
 
     fn signed_at(&self) -> Timestamp {

@@ -142,6 +142,18 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// A tab between the colon behind a `? key` and its value.
+    pub(super) fn check_block_value(&self, value: &Span) -> Result<(), Failure> {
+        let parent = self.open.last().filter(|parent| self.has_tabs && parent.key_is_explicit);
+        let start = value.start.byte_offset().unwrap_or_default();
+        match parent.and_then(|parent| self.text.get(parent.key_end..start)) {
+            Some(gap) if gap.contains(":\t") => {
+                Err(refusal(start_of(value), "found character that cannot start any token"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Has a colon read as a part of the plain text before it, as yaml.v2 does at the end of an item of a flow collection.
     fn plain_colon(&self, at: usize) -> Repair {
         Repair { range: at..at + 1, by: self.stand_ins.colon.to_string() }
@@ -159,6 +171,10 @@ impl<'a> Builder<'a> {
             // A `#` right behind a quoted text.
             ErrorKind::CommentNotSeparated => Some(Repair::blanks(at, 1)),
             ErrorKind::TabInBlockIndentation => self.flow_tab(at),
+            // A block scalar that is the whole document, and a line that is not indented.
+            ErrorKind::InvalidBlockScalarIndent if self.open.is_empty() && place.column == 1 => {
+                Some(Repair::cut(self.text, at))
+            }
             // `!a,b c`
             ErrorKind::InvalidTagTerminator => self.text.get(at..).and_then(|tag| {
                 let indicator = at + tag.find([',', '[', ']', ' ', '\n'])?;
@@ -283,6 +299,7 @@ mod tests {
             "- .inf: a",
             "- {a: .nan, a: b}",
             "--- |\nnot indented: [",
+            "--- |\n  \n- not indented: [",
         ] {
             assert!(reads(text), "{text:?}");
         }
@@ -295,6 +312,7 @@ mod tests {
             "%FOO\n---\n- a",
             "...\n- a",
             "-\ta",
+            "? a\n:\tb",
             "\t\n- a",
             "- a\n\t",
             "- :",
