@@ -7,11 +7,10 @@
 //! hardly anybody writes, and differ in this:
 //!
 //! - Nesting beyond 255 levels is refused.
-//! - U+2028 and U+2029 inside a quoted text become a blank; a byte-order mark next to them stays.
-//! - An anchor of other characters than letters, digits, `_` and `-` is refused; yaml.v2 may end the anchor there.
-//! - Text behind a `[…]` that is the whole section, or a closing bracket too many, is sometimes refused and sometimes not.
-//! - `...` before any content, `[:` without a key, `[!]` and `%` at the beginning of a later line are accepted.
-//! - A block scalar whose header (`|-`) stands alone in its line, with nothing indented below, is refused.
+//! - U+2028 and U+2029 inside a quoted text become a blank.
+//! - What follows a complete document is judged roughly: a control character far behind it refuses it, a broken quoted
+//!   text or flow collection right behind it may or may not.
+//! - `!!!x`, `!!e!x`, odd characters in a `%TAG` line, and a directive after an empty document.
 //! - In a quoted text whose lines are indented less than their entry, and behind it in the same line, columns are off.
 
 use std::borrow::Cow;
@@ -19,6 +18,7 @@ use std::borrow::Cow;
 mod build;
 mod checks;
 mod scalar;
+mod source;
 
 pub(crate) use scalar::Scalar;
 
@@ -83,6 +83,7 @@ pub(crate) enum Value<'a> {
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) key: String,
+    name: NodeId,
     pub(crate) place: Place,
     pub(crate) value: NodeId,
     /// What the same key, repeated in this very mapping, said before.
@@ -177,6 +178,7 @@ impl Document {
                 _ if self.is_merge_key(*key) => self.collect_fields(*value, true, fields),
                 _ => fields.push(Field {
                     key: self.key(*key),
+                    name: *key,
                     place: self.place(*key),
                     value: *value,
                     shadowed: Vec::new(),

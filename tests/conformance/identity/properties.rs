@@ -11,6 +11,8 @@ use eks_doctor::facts::token::{Server, examine, judge_statement};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+use crate::vectors::{expected, token_of};
+
 /// Pieces of which aws-auth, right and wrong, is made.
 fn aws_auth_text() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
@@ -124,7 +126,7 @@ proptest! {
         let _ = RawArn::new(&text).canonicalize();
         let _ = strip_path(&text);
         let server = Server { partition: Partition::Aws, region: text.clone() };
-        for token in [text.clone(), format!("k8s-aws-v1.{text}"), super::tokens::token_of(&format!("https://{host}/?{text}"))] {
+        for token in [text.clone(), format!("k8s-aws-v1.{text}"), token_of(&format!("https://{host}/?{text}"))] {
             let examined = examine(&token, &server, Timestamp::UNIX_EPOCH);
             let judged = judge_statement(&examined.statement, &server, Timestamp::UNIX_EPOCH);
             prop_assert_eq!(judged, examined.outcome.err());
@@ -178,7 +180,7 @@ proptest! {
 /// User name and groups, or the denial.
 fn outcome_without_places(index: &MappingIndex, identity: &Identity) -> String {
     match index.map(identity).outcome {
-        Outcome::Always(verdict) => format!("{:?}", super::mappings::expected(verdict)),
+        Outcome::Always(verdict) => format!("{:?}", expected(verdict)),
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,4 @@
-//! What the server makes of identities, with every store that it knows.
-//!
-//! EKS has two of them. The others go by ARN like aws-auth once their ARNs are canonical, which is done here.
+//! Vectors about logins: who an identity becomes in the stores of a server.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +11,13 @@ use eks_doctor::facts::token::identify;
 use eks_doctor::facts::username::Rendered;
 use serde::Deserialize;
 
-use super::vectors;
+use super::{Vector, compare};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct MappingVector {
-    name: String,
+pub(crate) struct MappingVector {
+    #[serde(default)]
+    why: String,
     backends: Vec<String>,
     #[serde(default)]
     aws_auth: BTreeMap<String, String>,
@@ -68,12 +67,12 @@ struct StsAnswer {
     access_key_id: Option<String>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase", untagged)]
-pub(super) enum Expected {
+pub(crate) enum Expected {
     #[serde(rename_all = "camelCase")]
     AnyOf {
-        any_of: Vec<Expected>,
+        any_of: Vec<Self>,
     },
     Denied {
         denied: String,
@@ -85,12 +84,17 @@ pub(super) enum Expected {
     },
 }
 
-#[test]
-fn mappings() {
-    let vectors: Vec<MappingVector> = fixture!("mapping");
-    assert_eq!(vectors.len(), 78);
-    for vector in vectors {
-        assert_eq!(vector.outcome(), vector.expect, "{}", vector.name);
+impl Vector for MappingVector {
+    fn why(&self) -> &str {
+        &self.why
+    }
+
+    fn difference(&self) -> Option<String> {
+        let mut real = self.expect.clone();
+        if let Expected::AnyOf { any_of } = &mut real {
+            any_of.sort();
+        }
+        compare(&self.outcome(), &real)
     }
 }
 
@@ -102,7 +106,7 @@ impl MappingVector {
             Err(rejection) => IdentityMapping::from(rejection),
             Ok(identity) => {
                 let private_dns_name = Some(self.private_dns_names.get(session_name).cloned());
-                let access_key_id = access_key_id.clone();
+                let access_key_id = Some(access_key_id.clone().unwrap_or_default());
                 self.map(&Identity { access_key_id, private_dns_name, ..Identity::from(identity) })
             }
         };
@@ -113,7 +117,7 @@ impl MappingVector {
                 any_of.sort();
                 Expected::AnyOf { any_of }
             }
-            Outcome::Unknown(reasons) => panic!("{}: {reasons:?}", self.name),
+            Outcome::Unknown(reasons) => Expected::Denied { denied: "unknown".to_owned(), message: reasons.join("; ") },
         }
     }
 
@@ -139,9 +143,9 @@ impl MappingVector {
         match backend {
             "EKSConfigMap" => Store::by_arn(&AwsAuth::parse(&self.aws_auth), self.sso_role_match),
             "DynamicFile" if self.user_id_strict => self.dynamic_file.by_unique_id(),
-            "DynamicFile" => Store::by_arn(&self.dynamic_file.canonical(), false),
+            "DynamicFile" => self.dynamic_file.by_arn(),
             "MountedFile" => Store::by_arn(&self.mounted_file.canonical(), self.sso_role_match),
-            _ => panic!("{}: {backend}", self.name),
+            _ => panic!("{}: {backend}", self.why),
         }
     }
 }
@@ -163,6 +167,14 @@ impl Mappings {
             created_at: None,
         });
         Store::access_entries(entries).with_accounts(self.map_accounts.iter().cloned())
+    }
+
+    /// The same file where the server goes by ARN.
+    fn by_arn(&self) -> Store {
+        if self.map_users.iter().chain(&self.map_roles).any(|entry| entry.arn.is_empty()) {
+            return Store::default();
+        }
+        Store::by_arn(&self.canonical(), false)
     }
 
     /// Files that go by ARN have it canonicalised, unlike aws-auth.
@@ -188,19 +200,20 @@ impl Mappings {
     }
 }
 
-pub(super) fn expected(verdict: Verdict) -> Expected {
+/// A verdict as vectors spell it.
+pub(crate) fn expected(verdict: Verdict) -> Expected {
     match verdict {
         Verdict::Mapped(Mapped { username, groups, .. }) => Expected::Mapped {
-            username: known(username.unwrap()),
-            groups: groups.unwrap().into_iter().map(known).collect(),
+            username: username.map(known).expect("a user name"),
+            groups: groups.expect("groups").into_iter().map(known).collect(),
         },
         Verdict::Denied(Denial { kind, message, .. }) => {
-            let denied = serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned();
-            Expected::Denied { denied, message }
+            let denied = serde_json::to_value(kind).ok().and_then(|kind| kind.as_str().map(str::to_owned));
+            Expected::Denied { denied: denied.expect("a kind"), message }
         }
     }
 }
 
 fn known(rendered: Rendered) -> String {
-    rendered.known().unwrap().to_owned()
+    rendered.known().expect("everything is known").to_owned()
 }
