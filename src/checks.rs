@@ -8,6 +8,7 @@ use crate::{
     facts::{
         Facts,
         authorization::is_allowed,
+        credentials::CredentialProblem,
         exec::ExecOutcome,
         kubeconfig::KubeconfigState,
         mapping::MappingSource,
@@ -206,7 +207,11 @@ fn credentials_accepted(facts: &Facts) -> Judgement {
         None => unknown(&credentials.problem),
         Some(Some(problem)) => {
             let message = text(&credentials.problem_message);
-            Judgement::Fail(message.map_or_else(|| format!("no credentials ({problem})"), str::to_owned))
+            Judgement::Fail(match (problem, message) {
+                (CredentialProblem::None, _) => "there are none".to_owned(),
+                (_, Some(message)) => message.to_owned(),
+                (problem, None) => problem.to_string(),
+            })
         }
         Some(None) => {
             let caller = text(&credentials.caller).unwrap_or("the caller");
@@ -301,9 +306,10 @@ fn credential_obtained(facts: &Facts) -> Judgement {
         Some(Some(ExecOutcome::CommandMissing)) => Judgement::Fail(format!("{command} is not on the search path")),
         Some(Some(ExecOutcome::NotExecutable)) => Judgement::Fail(format!("{command} cannot be executed")),
         Some(Some(ExecOutcome::TimedOut)) => Judgement::Fail(format!("{command} did not end in time")),
-        Some(Some(ExecOutcome::NoCredential)) => {
-            Judgement::Fail(format!("{command} printed no credential: {}", text(&exec.decode_error).unwrap_or_default()))
-        }
+        Some(Some(ExecOutcome::NoCredential)) => Judgement::Fail(format!(
+            "{command} printed no credential: {}",
+            text(&exec.decode_error).unwrap_or_default()
+        )),
         Some(Some(ExecOutcome::Failed)) => {
             let status = exec.exit_code.value().copied().flatten();
             let status = status.map_or_else(|| "a signal".to_owned(), |code| format!("status {code}"));

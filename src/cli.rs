@@ -32,15 +32,21 @@ Examples:
 pub enum Command {
     /// Diagnose access to a cluster: gathers evidence, or reads it from files, and prints the ranked causes.
     #[command(after_help = CHECK_EXAMPLES)]
-    Check(CheckArgs),
-    /// Print one cause in full: when it is the cause, how it looks, what fixes it.
-    #[command(after_help = "Examples:\n  eks-doctor explain mapping/role-path\n  eks-doctor explain none   (the end of an id is enough if it is the only one)")]
+    Check(Box<CheckArgs>),
+    /// Gather evidence for a ticket and write it to a file, without secrets and without a diagnosis.
+    #[command(after_help = COLLECT_EXAMPLES)]
+    Collect(Box<CollectArgs>),
+    /// Print one cause in full, or say what an error text means: without any access to anything.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
     /// List, show and check the rules.
     #[command(subcommand, after_help = RULES_EXAMPLES)]
     Rules(RulesCommand),
+    /// Print the rights that looking needs: per call what it needs and what it shows, or ready to apply.
+    #[command(after_help = PERMISSIONS_EXAMPLES)]
+    Permissions(PermissionsArgs),
     /// Run the diagnosis on evidence that ships with the program; without a name, list what there is.
-    #[command(after_help = "Examples:\n  eks-doctor demo\n  eks-doctor demo mapping/role-path\n  eks-doctor demo authorization/no-binding --output json")]
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo(DemoArgs),
 }
 
@@ -51,6 +57,30 @@ Examples:
   eks-doctor check --cluster prod --region eu-west-1 --principal arn:aws:iam::111122223333:role/Dev
   eks-doctor check --action 'get pods/log -n dev'
   eks-doctor check --evidence mine.json --evidence admin.json --output json";
+
+const COLLECT_EXAMPLES: &str = "\
+Examples:
+  eks-doctor collect -o evidence.json
+  eks-doctor collect --context prod --error 'error: You must be logged in to the server' -o ticket.json";
+
+const PERMISSIONS_EXAMPLES: &str = "\
+Examples:
+  eks-doctor permissions
+  eks-doctor permissions --format iam --cluster prod --region eu-west-1 --account 111122223333
+  eks-doctor permissions --format clusterrole | kubectl apply -f -";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  eks-doctor demo
+  eks-doctor demo mapping/role-path
+  eks-doctor demo authorization/no-binding --output json";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  eks-doctor explain mapping/role-path
+  eks-doctor explain role-path          the end of an id is enough if it is the only one
+  kubectl get pods 2>&1 | eks-doctor explain -
+  eks-doctor explain --error 'error: You must be logged in to the server (Unauthorized)'";
 
 const RULES_EXAMPLES: &str = "\
 Examples:
@@ -82,9 +112,9 @@ pub struct ReportArgs {
     pub rules: Option<PathBuf>,
 }
 
-/// `check`.
+/// What is asked about, and how looking goes.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub struct LookArgs {
     /// The kubeconfig context; the current one if left out.
     #[arg(long)]
     pub context: Option<String>,
@@ -109,19 +139,78 @@ pub struct CheckArgs {
     /// The error text that you see; `-` reads it from standard input.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
+    /// How many seconds looking may take; 10 if left out.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<f64>,
+    /// Also read the authenticator's log lines from CloudWatch, where they are switched on.
+    #[arg(long)]
+    pub logs: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// What is asked about.
+    #[command(flatten)]
+    pub look: LookArgs,
     /// Diagnose evidence from a file instead of looking at the world; several files are merged, the first one's
     /// question stands. `-` reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "kubeconfig", "timeout"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "kubeconfig", "timeout", "logs"])]
     pub evidence: Vec<PathBuf>,
     /// Write the evidence to a file, without secrets, for a ticket or for a later --evidence.
     #[arg(long, value_name = "FILE")]
     pub save_evidence: Option<PathBuf>,
-    /// How many seconds looking may take.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub timeout: Option<f64>,
+    /// Only report causes of these stages or of these ids.
+    #[arg(long, value_name = "STAGE|ID", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Do not report causes of these stages or of these ids.
+    #[arg(long, value_name = "STAGE|ID", value_delimiter = ',')]
+    pub skip: Vec<String>,
     /// The report.
     #[command(flatten)]
     pub report: ReportArgs,
+}
+
+/// `collect`.
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// What is asked about.
+    #[command(flatten)]
+    pub look: LookArgs,
+    /// The file to write; `-` is standard output.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `permissions`.
+#[derive(Debug, Args)]
+pub struct PermissionsArgs {
+    /// How they are printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: PermissionFormat,
+    /// The name of the cluster; any if left out.
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Its AWS region; any if left out.
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Its account; any if left out.
+    #[arg(long)]
+    pub account: Option<String>,
+}
+
+/// How permissions are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PermissionFormat {
+    /// Every call, what it needs and what it shows.
+    #[default]
+    Table,
+    /// An IAM policy as JSON.
+    Iam,
+    /// The same in Terraform.
+    Terraform,
+    /// A Kubernetes ClusterRole and Role with their bindings.
+    Clusterrole,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -135,8 +224,15 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The id of a cause: mapping/role-path.
-    pub id: String,
+    /// The id of a cause: mapping/role-path. `-` reads an error text from standard input.
+    #[arg(required_unless_present = "error")]
+    pub id: Option<String>,
+    /// An error text.
+    #[arg(long, value_name = "TEXT", conflicts_with = "id")]
+    pub error: Option<String>,
+    /// How it is printed; JSON is for error texts.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
     /// A folder with rules of your own.
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,

@@ -8,17 +8,25 @@ use std::{
     env, fs,
     io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+mod progress;
+
 use crate::{
-    cli::{CheckArgs, Cli, Command, DemoArgs, ExplainArgs, Output, ReportArgs, RulesCommand},
+    cli::{
+        CheckArgs, Cli, CollectArgs, Command, DemoArgs, ExplainArgs, LookArgs, Output, PermissionFormat,
+        PermissionsArgs, ReportArgs, RulesCommand,
+    },
+    collect::{self, Surroundings},
     diagnose::diagnose,
     error::{Error, InputError, did_you_mean},
-    evidence::Evidence,
+    evidence::{Evidence, Target},
+    facts::action,
     render::{self, Look},
     report::{Report, Verdict},
-    rule::{Library, Rule},
-    scenario,
+    rule::{Library, Rule, Stage},
+    scenario, symptom,
 };
 
 /// Exit status for usage errors and unreadable input.
@@ -28,8 +36,10 @@ const UNUSABLE: u8 = 2;
 pub fn run(cli: Cli) -> u8 {
     let look = look(cli.no_color);
     let result = match cli.command {
-        Command::Check(args) => check(args, look),
+        Command::Check(args) => check(&args, look),
+        Command::Collect(args) => collect_to_file(&args),
         Command::Explain(args) => explain(&args, look),
+        Command::Permissions(args) => permissions(&args, look),
         Command::Rules(command) => rules(command, look),
         Command::Demo(args) => demo(&args, look),
     };
@@ -45,7 +55,9 @@ fn look(no_color: bool) -> Look {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_terminal = io::stdout().is_terminal();
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
     let unicode = locale.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)).filter(|_| is_terminal);
@@ -68,6 +80,22 @@ fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(),
     }
 }
 
+/// What the operating system says, as a lowercase fragment without its number.
+fn system_words(error: &io::Error) -> String {
+    let words = error.to_string().to_lowercase();
+    words.split_once(" (os error").map_or(words.as_str(), |(words, _)| words).to_owned()
+}
+
+/// An error text, of whatever bytes: what is no UTF-8 is replaced.
+fn read_lossy_stdin() -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| InputError::new("standard input", system_words(&error)))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn read(path: &Path) -> Result<(String, String), InputError> {
     let is_stdin = path == Path::new("-");
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
@@ -78,8 +106,7 @@ fn read(path: &Path) -> Result<(String, String), InputError> {
         fs::read(path)
     };
     let bytes = bytes.map_err(|error| {
-        let error = InputError::new(&name, error.to_string().to_lowercase());
-        error.help("give the path of a file that you may read")
+        InputError::new(&name, system_words(&error)).help("give the path of a file that you may read")
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
@@ -99,7 +126,7 @@ fn library(dir: Option<&PathBuf>) -> Result<Library, Error> {
 /// The rule files below a folder: path relative to it and text.
 fn rule_files(dir: &Path) -> Result<Vec<(String, String)>, Error> {
     let unreadable = |path: &Path, error: &io::Error| {
-        let error = InputError::new(path.display().to_string(), error.to_string().to_lowercase());
+        let error = InputError::new(path.display().to_string(), system_words(error));
         Error::from(error.help("--rules takes a folder with files <stage>/<cause>.yaml"))
     };
     let mut files = Vec::new();
@@ -142,16 +169,119 @@ fn print(report: &Report, args: &ReportArgs, look: Look) -> Result<u8, Error> {
     Ok(status(report))
 }
 
-fn check(args: CheckArgs, look: Look) -> Result<u8, Error> {
-    let library = library(args.report.rules.as_ref())?;
-    let evidence = evidence_of_files(&args)?;
+fn check(args: &CheckArgs, look: Look) -> Result<u8, Error> {
+    let library = wanted(library(args.report.rules.as_ref())?, args)?;
+    let evidence = if args.evidence.is_empty() { look_around(&args.look)? } else { evidence_of_files(args)? };
     if let Some(path) = &args.save_evidence {
         save(&evidence, path)?;
     }
     print(&diagnose(&evidence, &library), &args.report, look)
 }
 
+/// The rules that `--only` and `--skip` leave.
+fn wanted(library: Library, args: &CheckArgs) -> Result<Library, Error> {
+    for name in args.only.iter().chain(&args.skip) {
+        let is_stage = Stage::named(name).is_some();
+        if !is_stage && library.get(name).is_none() {
+            let known = library.rules().iter().map(|rule| rule.id.as_str()).chain(Stage::ALL.map(Stage::as_str));
+            let help = match did_you_mean(name, known) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "give a stage such as mapping, or an id such as mapping/none".to_owned(),
+            };
+            return Err(Error::usage(format!("there is no stage and no cause `{name}`"), help));
+        }
+    }
+    let is_named =
+        |rule: &Rule, names: &[String]| names.iter().any(|name| *name == rule.id || name == rule.stage.as_str());
+    let rules = library
+        .rules()
+        .iter()
+        .filter(|rule| (args.only.is_empty() || is_named(rule, &args.only)) && !is_named(rule, &args.skip));
+    Ok(Library::from_rules(rules.cloned().collect()))
+}
+
+fn collect_to_file(args: &CollectArgs) -> Result<u8, Error> {
+    let evidence = look_around(&args.look)?;
+    if args.output == Path::new("-") {
+        write_out(|out| {
+            serde_json::to_writer_pretty(&mut *out, &evidence)?;
+            writeln!(out)
+        })?;
+    } else {
+        save(&evidence, &args.output)?;
+    }
+    Ok(0)
+}
+
+fn permissions(args: &PermissionsArgs, look: Look) -> Result<u8, Error> {
+    use render::permissions::{Scope, cluster_role, iam, table, terraform};
+    let (cluster, region, account) = (args.cluster.clone(), args.region.clone(), args.account.clone());
+    let scope = Scope { cluster, region, account };
+    write_out(|out| match args.format {
+        PermissionFormat::Table => table(look, out),
+        PermissionFormat::Iam => iam(&scope, out),
+        PermissionFormat::Terraform => terraform(&scope, out),
+        PermissionFormat::Clusterrole => cluster_role(out),
+    })?;
+    Ok(0)
+}
+
+/// Looks at the world.
+fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
+    let mut target = Target {
+        context: args.context.clone(),
+        cluster: args.cluster.clone(),
+        region: args.region.clone(),
+        profile: args.profile.clone(),
+        ..Target::default()
+    };
+    ask(args, &mut target)?;
+    let defaults = collect::Request::default();
+    let request = collect::Request {
+        target,
+        kubeconfig: args.kubeconfig.clone(),
+        timeout: args.timeout.map_or(defaults.timeout, Duration::from_secs_f64),
+        logs: args.logs,
+        ..defaults
+    };
+    let surroundings = Surroundings::of_this_process();
+    let progress = progress::Line::on_stderr();
+    let interrupted = async {
+        // Without a handler Ctrl-C ends the process at once, which is what it did before.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let evidence = collect::collect_blocking(&request, &surroundings, &progress, interrupted);
+    progress.clear();
+    evidence.map_err(|error| InputError::new("this machine", format!("cannot be looked at: {error}")).into())
+}
+
+/// Puts what the command line asks into the target of the diagnosis.
+fn ask(args: &LookArgs, target: &mut Target) -> Result<(), Error> {
+    if let Some(arn) = &args.principal {
+        target.principal = Some(arn.clone());
+    }
+    if let Some(words) = &args.action {
+        let parsed = action::parse(words).map_err(|error| Error::Usage {
+            message: format!("--action '{words}': {} (column {})", error.problem, error.column),
+            help: error.help.or_else(|| Some("write it as for `kubectl auth can-i`: 'get pods -n dev'".to_owned())),
+        })?;
+        target.action = Some(parsed.in_namespace("default"));
+    }
+    target.symptom = match args.error.as_deref() {
+        None => target.symptom.take(),
+        Some("-") => Some(read_lossy_stdin()?),
+        Some(text) => Some(text.to_owned()),
+    };
+    Ok(())
+}
+
 fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
+    let stdin = args.evidence.iter().filter(|path| path.as_path() == Path::new("-")).count();
+    if stdin + usize::from(args.look.error.as_deref() == Some("-")) > 1 {
+        return Err(Error::usage("standard input can be read once only", "give the others as files"));
+    }
     let mut all: Option<Evidence> = None;
     for path in &args.evidence {
         let (name, text) = read(path)?;
@@ -164,7 +294,19 @@ fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
             })?,
         }
     }
-    all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))
+    let mut evidence = all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))?;
+    let target = &mut evidence.target;
+    ask(&args.look, target)?;
+    for (asked, known) in [
+        (&args.look.context, &mut target.context),
+        (&args.look.cluster, &mut target.cluster),
+        (&args.look.region, &mut target.region),
+    ] {
+        if asked.is_some() {
+            known.clone_from(asked);
+        }
+    }
+    Ok(evidence)
 }
 
 fn save(evidence: &Evidence, path: &Path) -> Result<(), Error> {
@@ -192,8 +334,24 @@ fn named<'a>(library: &'a Library, id: &str) -> Result<&'a Rule, Error> {
 
 fn explain(args: &ExplainArgs, look: Look) -> Result<u8, Error> {
     let library = library(args.rules.as_ref())?;
-    let rule = named(&library, &args.id)?;
-    write_out(|out| render::explain(rule, look, out))?;
+    let text = match (&args.error, args.id.as_deref()) {
+        (Some(text), _) => Some(text.clone()),
+        (None, Some("-")) => Some(read_lossy_stdin()?),
+        (None, _) => None,
+    };
+    match (text, &args.id) {
+        (Some(text), _) => {
+            let found = symptom::recognise(&text);
+            write_out(|out| match args.output {
+                Output::Terminal => render::recognition(&found, &library, look, out),
+                Output::Json => render::recognition_json(&found, out),
+            })?;
+        }
+        (None, id) => {
+            let rule = named(&library, id.as_deref().unwrap_or_default())?;
+            write_out(|out| render::explain(rule, look, out))?;
+        }
+    }
     Ok(0)
 }
 
@@ -213,7 +371,8 @@ fn rules(command: RulesCommand, look: Look) -> Result<u8, Error> {
         }
         RulesCommand::Lint { dir } => {
             let library = library(dir.as_ref())?;
-            let of_user = dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
+            let of_user =
+                dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
             write_out(|out| writeln!(out, "{of_user} rules are well-formed"))?;
         }
     }

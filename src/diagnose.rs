@@ -16,8 +16,8 @@ use crate::{
     observation,
     rank::{Candidate, rank},
     report::{
-        Authorization, Certainty, Check, CheckOutcome, CitedFact, Finding, Fix, Identity, Mapping, Report, ReportTarget,
-        RuledOut, Step, Unseen, Verdict,
+        Authorization, Certainty, Check, CheckOutcome, CitedFact, Finding, Fix, Identity, Mapping, Report,
+        ReportTarget, RuledOut, Step, Unseen, Verdict,
     },
     rule::{self, Cited, Library, Outcome, Renderer, Rule, Scope},
     symptom::SymptomClass,
@@ -43,7 +43,8 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
     let checks = checks::run(&facts, &evidence.calls);
     let (suspects, ruled_out) = judge(library, &node, &facts.classes);
     let (suspects, folded) = fold(suspects);
-    let writer = Writer { renderer: Renderer::new(&schema, &node), facts: &node, schema: &schema, folded };
+    let suspected = &facts.suspected;
+    let writer = Writer { renderer: Renderer::new(&schema, &node), facts: &node, schema: &schema, folded, suspected };
     let unknowns = unknowns(&suspects, &writer);
     let findings = writer.findings(suspects);
     let verdict = verdict(&facts, &findings, &checks);
@@ -97,7 +98,9 @@ fn judge<'a>(library: &'a Library, facts: &'a Node, classes: &Classes) -> (Vec<S
 /// What the facts say of one rule: the suspects it yields, or the fact that rules it out.
 fn judge_rule<'a>(rule: &'a Rule, facts: &'a Node) -> Result<Vec<Suspect<'a>>, Cited> {
     let suspect = |it, outcome| match outcome {
-        Outcome::Yes if rule.provable => Ok(Suspect { rule, it, certainty: Certainty::Confirmed, unknown: Unknown::default() }),
+        Outcome::Yes if rule.provable => {
+            Ok(Suspect { rule, it, certainty: Certainty::Confirmed, unknown: Unknown::default() })
+        }
         Outcome::Yes => Ok(Suspect { rule, it, certainty: Certainty::Possible, unknown: Unknown::default() }),
         Outcome::Unknown(unknown) => Ok(Suspect { rule, it, certainty: Certainty::Possible, unknown }),
         Outcome::No(cited) => Err(cited),
@@ -165,6 +168,8 @@ struct Writer<'a> {
     facts: &'a Node,
     schema: &'a Schema,
     folded: BTreeMap<String, Vec<String>>,
+    /// The causes that may be behind the pasted text, with weights that add up to 1.
+    suspected: &'a [(&'static str, f64)],
 }
 
 impl Writer<'_> {
@@ -174,7 +179,7 @@ impl Writer<'_> {
                 id: one.rule.id.clone(),
                 stage: one.rule.stage,
                 certainty: one.certainty,
-                weight: one.rule.weight,
+                weight: one.rule.weight * self.support(&one),
                 element: one.it.map_or(0, |(index, _)| index),
             };
             (candidate, one)
@@ -183,16 +188,36 @@ impl Writer<'_> {
         ranked.map(|(index, (_, confidence, one))| self.finding(index + 1, confidence, &one)).collect()
     }
 
+    /// How much the evidence speaks for a cause that is only possible: the pasted text by its usual causes, of which a
+    /// more precise one has its share, and conditions that all hold more than those that were not seen.
+    fn support(&self, suspect: &Suspect<'_>) -> f64 {
+        const UNLISTED: f64 = 0.05;
+        const BY_TEXT: f64 = 10.0;
+        const REFINED: f64 = 0.5;
+        const CONDITIONS_HOLD: f64 = 5.0;
+        let rule = suspect.rule;
+        let listed = |id: &str| self.suspected.iter().find(|(cause, _)| *cause == id).map(|(_, weight)| *weight);
+        let refined = || rule.refines.iter().filter_map(|id| listed(id)).fold(0.0, f64::max) * REFINED;
+        let by_text = match self.suspected {
+            [] => 1.0,
+            _ => UNLISTED + BY_TEXT * listed(&rule.id).unwrap_or_else(refined),
+        };
+        let holds = suspect.unknown.missing.is_empty() && !rule.last_resort;
+        if holds { by_text * CONDITIONS_HOLD } else { by_text }
+    }
+
     fn finding(&self, rank: usize, confidence: f64, suspect: &Suspect<'_>) -> Finding {
         let rule = suspect.rule;
         let it = self.element(suspect);
         let text = |template| self.renderer.render(template, Some(&it));
-        let scope = Scope { facts: self.facts, it: suspect.it.and_then(|(_, node)| Some((rule.each.as_deref()?, node))) };
+        let scope =
+            Scope { facts: self.facts, it: suspect.it.and_then(|(_, node)| Some((rule.each.as_deref()?, node))) };
         let mut cited = rule.when.cited(scope);
         cited.extend(rule.unless.cited(scope));
-        let offered = rule.fixes.iter().filter(|fix| {
-            fix.when.all(scope) == Outcome::Yes && fix.unless.none(scope) == Outcome::Yes
-        });
+        let offered = rule
+            .fixes
+            .iter()
+            .filter(|fix| fix.when.all(scope) == Outcome::Yes && !matches!(fix.unless.none(scope), Outcome::No(_)));
         Finding {
             rank,
             id: rule.id.clone(),
@@ -229,7 +254,7 @@ impl Writer<'_> {
             actor: fix.actor,
             requires: fix.requires.clone(),
             changes: fix.changes,
-            reversible: fix.changes == rule::Changes::Nothing || !undo.is_empty(),
+            reversible: matches!(fix.changes, rule::Changes::Nothing | rule::Changes::Shell) || !undo.is_empty(),
             warning,
             fill_in: rule::placeholders(steps.iter().map(|step| step.run.as_str())),
             steps,
@@ -241,7 +266,11 @@ impl Writer<'_> {
 
 /// The facts that a finding rests on; for one that is only possible also what it lacks, so that it is never without.
 fn cited_facts(cited: Vec<Cited>, unknown: &Unknown) -> Vec<CitedFact> {
-    let known = cited.into_iter().map(|fact| CitedFact { fact: fact.fact, value: fact.value, source: fact.source.into_owned() });
+    let known = cited.into_iter().map(|fact| CitedFact {
+        fact: fact.fact,
+        value: fact.value,
+        source: fact.source.into_owned(),
+    });
     let missing = unknown.missing.iter().map(|missing| CitedFact {
         fact: missing.observation.to_string(),
         value: format!("unknown: {}", missing.why),
@@ -290,12 +319,16 @@ fn unknowns(suspects: &[Suspect<'_>], writer: &Writer<'_>) -> Vec<Unseen> {
 }
 
 fn verdict(facts: &Facts, findings: &[Finding], checks: &[Check]) -> Verdict {
-    if findings.iter().any(|finding| finding.verdict == Certainty::Confirmed) && !facts.symptom.answer.is(&Answer::Allowed) {
+    if findings.iter().any(|finding| finding.verdict == Certainty::Confirmed)
+        && !facts.symptom.answer.is(&Answer::Allowed)
+    {
         return Verdict::Blocked;
     }
-    let pasted_otherwise = facts.symptom.pasted.value().is_some_and(|classes| {
-        classes.iter().any(|class| class != SymptomClass::Works.name())
-    });
+    let pasted_otherwise = facts
+        .symptom
+        .pasted
+        .value()
+        .is_some_and(|classes| classes.iter().any(|class| class != SymptomClass::Works.name()));
     let works = checks.iter().any(|check| check.id == "action-allowed" && check.outcome == CheckOutcome::Pass);
     let every = |outcome: CheckOutcome| !checks.iter().any(|check| check.outcome == outcome);
     // The server's own yes counts alone; the model's yes counts if no station before it is open.

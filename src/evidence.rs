@@ -14,6 +14,7 @@ mod client;
 mod kubernetes;
 mod merge;
 mod observed;
+pub mod redact;
 
 pub use aws::*;
 pub use client::*;

@@ -20,10 +20,11 @@ pub mod kubeconfig;
 pub mod mapping;
 pub mod network;
 pub mod observed_symptom;
-pub(crate) mod pasted;
+mod pasted;
 pub mod rbac;
 pub mod subject;
 pub mod token;
+pub mod token_facts;
 pub mod username;
 pub mod value;
 pub mod workload;
@@ -61,6 +62,8 @@ pub struct Facts {
     pub kubeconfig: kubeconfig::KubeconfigFacts,
     /// The exec plugin's run.
     pub exec: exec::ExecFacts,
+    /// The token that the client sends.
+    pub token: token_facts::TokenFacts,
     /// The cluster.
     pub cluster: cluster::ClusterFacts,
     /// The way to the API server.
@@ -77,20 +80,26 @@ pub struct Facts {
     pub asked: Action,
     /// The symptom classes that rule causes out.
     pub classes: observed_symptom::Classes,
+    /// The causes that may be behind the pasted text, with weights that add up to 1.
+    pub suspected: Vec<(&'static str, f64)>,
 }
 
 impl Facts {
     /// Derives all facts.
     pub fn derive(evidence: &Evidence) -> Self {
-        let pasted = pasted::Pasted::of(evidence);
-        let kubeconfig = kubeconfig::derive(evidence);
-        let exec = exec::derive(evidence, &kubeconfig);
+        let pasted = pasted::Pasted::read(evidence);
+        let kubeconfig = kubeconfig::derive(evidence, &pasted);
+        let exec = exec::derive(evidence, &kubeconfig, &pasted);
         let asked = action::as_requested(&authorization::asking::asked_action(evidence, &pasted).unwrap_or_else(default_action));
         let symptom = observed_symptom::derive(evidence, &pasted, &asked);
         let cluster = cluster::derive(evidence, &pasted, &kubeconfig);
         let network = network::derive(evidence, &pasted, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
         let mapping = mapping::derive(evidence, &subject, &cluster);
+        let rooms =
+            credentials::Rooms { pasted: &pasted, kubeconfig: &kubeconfig, cluster: &cluster, mapping: &mapping };
+        let credentials = credentials::derive(evidence, rooms);
+        let token = token_facts::derive(evidence, &kubeconfig, &cluster, &pasted);
         let known = authorization::Known {
             pasted: &pasted,
             subject: &subject,
@@ -103,14 +112,16 @@ impl Facts {
         let classes = observed_symptom::classes(evidence, &pasted, &symptom, &kubeconfig, &exec, &network);
         let fails = observed_symptom::fails(&classes, &authorization.allowed);
         Self {
+            credentials,
+            token,
             subject,
             action: action_facts(&asked, authorization::asking::asked_action(evidence, &pasted).is_some()),
-            credentials: credentials::derive(evidence, &kubeconfig),
             workload: workload::derive(evidence, &pasted, &authorization),
             authorization,
             mapping,
             cluster,
             classes,
+            suspected: pasted.may_be.clone(),
             kubeconfig,
             exec,
             network,
@@ -171,6 +182,8 @@ rooms! {
     "kubeconfig" kubeconfig: kubeconfig::KubeconfigFacts,
     /// The exec plugin's run.
     "exec" exec: exec::ExecFacts,
+    /// The token that the client sends.
+    "token" token: token_facts::TokenFacts,
     /// The cluster.
     "cluster" cluster: cluster::ClusterFacts,
     /// The way to the API server.

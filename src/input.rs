@@ -29,7 +29,11 @@ fn parse_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputErr
         let message = inner.to_string();
         // serde_json repeats the place at the end of its message.
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
-        let message = if inner.is_eof() { "the document ends too early" } else { message };
+        let message = match message {
+            _ if inner.is_eof() => "the document ends too early",
+            message if message.starts_with("invalid length 0, expected struct") => "this is a list, not an object",
+            message => message,
+        };
         explain(InputError::new(name, message).at(inner.line(), inner.column().max(1)), &path)
     })?;
     reader.end().map_err(|error| {
@@ -66,6 +70,7 @@ pub(crate) fn yaml_error(name: &str, error: &serde_yaml::Error, path: &str) -> I
     let mut message = match error {
         SerdeUnknownField { field, expected, .. } => unknown("field", field, expected),
         SerdeUnknownVariant { variant, expected, .. } => unknown("variant", variant, expected),
+        serde_yaml::Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => "expected a text".to_owned(),
         other => other.to_string(),
     };
     let mut input_error = InputError::new(name, "");
@@ -100,8 +105,12 @@ fn explain(mut error: InputError, path: &str) -> InputError {
             "" => format!("unknown {what} `{wrong}`"),
             path => format!("unknown {what} `{wrong}` in `{path}`"),
         };
-    } else if !matches!(path, "" | "." | "?") && !error.message.contains(path) {
-        error.message = format!("{path}: {}", error.message);
+    } else {
+        // A question mark stands for what was not read yet.
+        let path = path.trim_end_matches(['?', '.']);
+        if !path.is_empty() && !error.message.contains(path) {
+            error.message = format!("{path}: {}", error.message);
+        }
     }
     error
 }

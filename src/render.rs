@@ -6,11 +6,14 @@ use crate::report::Report;
 
 mod explain;
 mod look;
+pub mod permissions;
+mod recognition;
 mod rules;
 mod terminal;
 
 pub use explain::explain;
 pub use look::Look;
+pub use recognition::{recognition, recognition_json};
 pub use rules::{list as rule_list, list_json as rule_list_json, scenarios as scenario_list};
 pub use terminal::terminal;
 

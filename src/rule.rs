@@ -16,8 +16,8 @@ mod written;
 pub use library::{Library, schema as rule_schema};
 pub(crate) use template::placeholders;
 pub use template::{Renderer, Template};
-pub(crate) use when::{find, schema_of};
 pub use when::{Cited, Condition, Conditions, Outcome, Scope};
+pub(crate) use when::{find, schema_of};
 
 pub use crate::symptom::SymptomClass;
 
@@ -158,7 +158,7 @@ pub struct Fix {
     pub actor: Actor,
     /// Offered only if all hold for certain.
     pub when: Conditions,
-    /// Offered only if none may hold.
+    /// Not offered if one holds for certain.
     pub unless: Conditions,
     /// What the actor needs.
     pub requires: Vec<String>,

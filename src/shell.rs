@@ -43,6 +43,7 @@ pub fn is_deceptive(character: char) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a real shell reads the words back")]
 mod tests {
     use proptest::prelude::*;
 

@@ -17,7 +17,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{CauseId, Message, messages};
+pub use catalogue::{CauseId, Message, Precision, messages};
 pub use stated::StatedFacts;
 
 /// What is seen from outside. A cause that does not produce the symptom cannot be behind it.
@@ -96,12 +96,13 @@ pub struct Recognised<'t> {
     pub stated: StatedFacts,
     /// Whether the same words are recognised as a message that says more; this one then counts for nothing.
     pub is_subsumed: bool,
+    pub(crate) specificity: usize,
 }
 
 /// What a text says.
 pub struct Recognition<'t> {
-    /// The messages, those that say most first: precise ones in the order of the text, then general ones, then those
-    /// whose words already belong to another.
+    /// The messages, those that say most first: precise ones in the order of the text, then broad and general ones, then
+    /// those whose words already belong to another.
     pub messages: Vec<Recognised<'t>>,
     /// The causes that may be behind all of them, most likely first; the weights add up to 1.
     pub causes: Vec<(CauseId, f64)>,
@@ -115,6 +116,16 @@ pub struct Recognition<'t> {
     pub nearest: Option<&'static Message>,
     /// Whether the whole text was looked at. A text that is full of fragments of messages is given up after a while.
     pub is_complete: bool,
+}
+
+impl Recognition<'_> {
+    /// Whether a cause that produces the symptoms `produces` can be behind the text: it shows one of them, or a message
+    /// of the text names the cause, or nothing was recognised.
+    pub fn allows(&self, cause: &str, produces: &[SymptomClass]) -> bool {
+        self.messages.is_empty()
+            || self.classes.iter().any(|class| produces.contains(class))
+            || self.causes.iter().any(|(named, _)| *named == cause)
+    }
 }
 
 /// Finds all known messages in `text`.

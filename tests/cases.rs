@@ -1,6 +1,8 @@
 //! Every case of every rule: all rules run on every case, the verdicts are asserted, and the first case of each file
 //! is rendered as a snapshot.
 
+#![expect(clippy::expect_used, reason = "a test ends at the first surprise, and runs the real thing")]
+
 use eks_doctor::{
     diagnose::diagnose,
     render::{self, Look},

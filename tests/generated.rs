@@ -1,5 +1,11 @@
 //! Generated files are current: each test compares, and with EKS_DOCTOR_BLESS=1 rewrites.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first surprise, and runs the real thing"
+)]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use eks_doctor::{

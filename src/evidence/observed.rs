@@ -61,6 +61,9 @@ enum Form {
     NotTried,
 }
 
+const ONE_FORM: &str =
+    "an observation is an object with exactly one of the keys found, absent, denied, failed, notTried";
+
 /// Derived reading would end in "expected value" where an observation has two keys; this says what is wrong.
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Observed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -70,11 +73,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Observed<T> {
             type Value = Observed<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with exactly one of the keys found, absent, denied, failed, notTried")
+                f.write_str(ONE_FORM)
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let Some(form) = map.next_key()? else { return Err(de::Error::invalid_length(0, &self)) };
+                let Some(form) = map.next_key()? else { return Err(de::Error::custom(ONE_FORM)) };
                 let observed = match form {
                     Form::Found => Observed::Found(map.next_value()?),
                     Form::Absent => Observed::Absent(map.next_value()?),
@@ -84,7 +87,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Observed<T> {
                 };
                 match map.next_key::<de::IgnoredAny>()? {
                     None => Ok(observed),
-                    Some(_) => Err(de::Error::invalid_length(2, &self)),
+                    Some(_) => Err(de::Error::custom(ONE_FORM)),
                 }
             }
         }

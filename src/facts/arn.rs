@@ -268,9 +268,9 @@ pub fn strip_path(text: &str) -> Result<String, NotAnIdentity> {
 }
 
 /// Whether an ARN fits a pattern, section by section: `*` is any run of characters, and `?` is one character or none
-/// (in IAM policies it is exactly one). Letter case counts. `None` if either is no ARN.
-pub fn arn_like(text: &str, pattern: &str) -> Option<bool> {
-    let (text, pattern) = (Arn::parse(text).ok()?, Arn::parse(pattern).ok()?);
+/// (in IAM policies it is exactly one). Letter case counts. What is no ARN fits nothing.
+pub fn arn_like(text: &str, pattern: &str) -> bool {
+    let (Ok(text), Ok(pattern)) = (Arn::parse(text), Arn::parse(pattern)) else { return false };
     let pairs = [
         (text.partition, pattern.partition),
         (text.service, pattern.service),
@@ -278,7 +278,7 @@ pub fn arn_like(text: &str, pattern: &str) -> Option<bool> {
         (text.account, pattern.account),
         (text.resource, pattern.resource),
     ];
-    Some(pairs.into_iter().all(|(text, pattern)| glob(text, pattern)))
+    pairs.into_iter().all(|(text, pattern)| glob(text, pattern))
 }
 
 fn glob(text: &str, pattern: &str) -> bool {

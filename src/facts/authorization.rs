@@ -124,7 +124,7 @@ const EVERYBODY: &str = "system:authenticated";
 
 /// What the other rooms know and this one builds on.
 pub(crate) struct Known<'a> {
-    pub(crate) pasted: &'a Pasted<'a>,
+    pub(crate) pasted: &'a Pasted,
     pub(crate) subject: &'a Subject,
     pub(crate) kubeconfig: &'a KubeconfigFacts,
     pub(crate) cluster: &'a ClusterFacts,

@@ -14,7 +14,7 @@ mod lost;
 mod section;
 
 pub use super::go_yaml::Place;
-pub(crate) use arn_text::{ArnFlaw, without_noise};
+pub(crate) use arn_text::{ArnFlaw, is_placeholder, without_noise};
 pub(crate) use json_error::go_json_error;
 
 use super::go_text;
@@ -186,6 +186,8 @@ pub enum SurpriseKind {
     ArnWildcard,
     /// An IAM group, instance profile, policy or other thing that never calls.
     ArnNotAPrincipal,
+    /// A role in `mapUsers` or a user in `mapRoles`. It works, because the section does not count.
+    ArnOfOtherSection,
     /// Not an ARN at all.
     ArnMalformed,
     /// The same ARN in an earlier entry of the section, which is overridden (or, for users in other letter case, wins now
@@ -332,5 +334,94 @@ impl AwsAuth {
             }
         }
         self.surprises.extend(found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(data: &[(&str, &str)]) -> AwsAuth {
+        AwsAuth::parse(&data.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect())
+    }
+
+    /// Kind, line and column of every surprise in `mapRoles`.
+    fn surprises(text: &str) -> Vec<(SurpriseKind, usize, usize)> {
+        let surprises = parse(&[("mapRoles", text)]).surprises.into_iter();
+        surprises.map(|surprise| (surprise.kind, surprise.place.line, surprise.place.column)).collect()
+    }
+
+    #[test]
+    fn a_healthy_text_is_no_surprise() {
+        let text = "# managed\n- rolearn: arn:aws:iam::111122223333:role/Dev\n  username: dev\n  groups: [view]\n";
+        assert_eq!(surprises(text), []);
+        let read = parse(&[("mapRoles", text), ("mapUsers", ""), ("mapAccounts", "- '111122223333'\n")]);
+        assert_eq!((read.roles[0].place, &read.errors, &read.lost), (Place { line: 2, column: 3 }, &vec![], &vec![]));
+        assert_eq!(read.accounts[0].place, Place { line: 1, column: 3 });
+    }
+
+    #[test]
+    fn surprises_of_entries_have_places() {
+        use SurpriseKind as S;
+        const ARN: &str = "- rolearn: arn:aws:iam::111122223333:role/Dev\n";
+        for (rest, expected) in [
+            ("  username: yes\n  groups: [a]\n", vec![(S::UsernameLost, 2, 13)]),
+            ("  groups: [a]\n", vec![(S::UsernameMissing, 1, 3)]),
+            ("  username: x\n", vec![(S::GroupsMissing, 1, 3)]),
+            ("  username: x\n  groups: system:masters\n", vec![(S::GroupsLost, 3, 11)]),
+            ("  username: x\n  group: [a]\n", vec![(S::UnknownKey, 3, 3), (S::GroupsMissing, 1, 3)]),
+            ("  username: x\n  groups:\n  - system: masters\n", vec![(S::GroupEmpty, 4, 5)]),
+            ("  username: x\n  groups:\n  - a\n   - b\n", vec![(S::GroupFolded, 4, 5)]),
+            ("  username: x\n  groups: [a]\n  groups: [b]\n", vec![(S::RepeatedKey, 3, 3)]),
+            ("  username: x\n  groups: [a]\n  userarn: y\n", vec![(S::WrongKey, 4, 3)]),
+        ] {
+            assert_eq!(surprises(&format!("{ARN}{rest}")), expected, "{rest}");
+        }
+        assert_eq!(
+            surprises("- rolearn: arn:aws:iam::111122223333:user/ada\n  username:\n  groups: x\n"),
+            [(S::GroupsLost, 3, 11), (S::ArnOfOtherSection, 1, 12), (S::UsernameMissing, 1, 3)]
+        );
+        let merged = format!("{ARN}  username: x\n  groups: [a]\n  {}", &ARN[2..]);
+        assert_eq!(surprises(&merged), [(S::MergedEntry, 1, 3)]);
+        let twice = format!("{ARN}  username: x\n  groups: [a]\n{ARN}  username: x\n  groups: [a]\n");
+        assert_eq!(surprises(&twice), [(S::Duplicate, 4, 12)]);
+        assert_eq!(surprises("- role/Dev\n"), [(S::EntryMalformed, 1, 3)]);
+        let later = format!("{ARN}  username: x\n  groups: [a]\n---\n{ARN}");
+        assert_eq!(surprises(&later), [(S::OtherDocument, 4, 1)]);
+    }
+
+    #[test]
+    fn surprises_of_sections_and_accounts() {
+        let read = parse(&[("MapRoles", "- rolearn: arn:x\n"), ("notes", "hello"), ("mapAccounts", "- 123\n")]);
+        let kinds: Vec<_> = read.surprises.iter().map(|surprise| (surprise.kind, surprise.section.as_str())).collect();
+        assert_eq!(kinds, [(SurpriseKind::AccountMalformed, "mapAccounts"), (SurpriseKind::SectionKey, "MapRoles")]);
+        assert_eq!(read.lost[0].section, "MapRoles");
+    }
+
+    #[test]
+    fn repeated_keys_fill_the_same_memory() {
+        // Go sorts the keys; what a later value does not set stays from the earlier one.
+        let text =
+            "- rolearn: x\n  username: a\n  UserName: b\n  GROUPS: [a, b, c]\n  Groups: [d]\n  groups: [null, 1, e]\n";
+        let read = parse(&[("mapRoles", text)]);
+        assert_eq!(read.roles[0].username, "a");
+        assert_eq!(read.roles[0].groups.as_deref().unwrap(), ["d", "b", "e"]);
+    }
+
+    #[test]
+    fn hostile_texts_end_soon() {
+        let bomb: String = (1..40).fold("- &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, level| {
+            let references = vec![format!("*a{}", level - 1); 9].join(", ");
+            format!("{text}- &a{level} [{references}]\n")
+        });
+        let documents = "---\n".repeat(20_000);
+        let open = "[".repeat(100_000);
+        let merges: String = (1..3000).fold("- &a0 {rolearn: x}\n".to_owned(), |text, level| {
+            format!("{text}- &a{level} {{<<: *a{}}}\n", level - 1)
+        });
+        let quotes = "- 'a\n".repeat(10_000);
+        for text in [bomb, documents, open, merges, quotes] {
+            parse(&[("mapRoles", &text), ("mapUsers", &text), ("mapAccounts", &text)]);
+        }
     }
 }

@@ -61,7 +61,7 @@ const OBSERVATION: &str = "aws.cluster";
 const NEW_FOR_MINUTES: i64 = 30;
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted<'_>, kubeconfig: &KubeconfigFacts) -> ClusterFacts {
+pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, kubeconfig: &KubeconfigFacts) -> ClusterFacts {
     let described = &evidence.aws.cluster;
     let text = |part: fn(&Cluster) -> Option<&String>| described_part(evidence, |cluster| part(cluster).cloned());
     let mode = mode(evidence);
@@ -113,13 +113,13 @@ fn exists(evidence: &Evidence) -> Fact<bool> {
 }
 
 /// Whether the API server is there. An EKS message that says it is not settles it as well.
-fn serving(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<bool> {
+fn serving(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     let described = &evidence.aws.cluster;
     if let Some(status) = described.found().and_then(|cluster| cluster.status.as_deref()) {
         return Fact::known(matches!(status, "ACTIVE" | "UPDATING"), OBSERVATION);
     }
     // The same cause is stated by "has an update in progress", while which it serves.
-    if pasted.states("cluster/not-active") && pasted.says("Cluster status is") {
+    if pasted.proves("cluster/not-active") && pasted.says("Cluster status is") {
         return Fact::known(false, "target.symptom");
     }
     Fact::Unknown(why_unsettled(described, OBSERVATION))

@@ -1,7 +1,8 @@
-//! The exec plugin's one run: whether the client got a credential from it, and if not, in which way it failed.
+//! The exec plugin's one run: whether the client got a credential from it, and if not, in which way it failed and why.
 
 use super::{
     kubeconfig::{KubeconfigFacts, UserCredential},
+    pasted::{self, Pasted},
     value::{Fact, Unknown, choice, facts, why_unsettled},
 };
 use crate::evidence::{Evidence, ExecRun, Failure, Observed};
@@ -24,11 +25,59 @@ choice! {
     }
 }
 
+pub(crate) mod arguments;
+mod problem;
+mod version;
+
+choice! {
+    /// Why the client gets no credential from the exec plugin.
+    ExecProblem {
+        /// The command is not on the search path.
+        CommandMissing = "command-missing",
+        /// The command is there and cannot be executed.
+        NotExecutable = "not-executable",
+        /// The client does not take the API version in the kubeconfig, or the plugin answers a newer one.
+        ApiVersion = "api-version",
+        /// The plugin is too old.
+        Outdated = "outdated",
+        /// The plugin prints the credential as text or table.
+        OutputFormat = "output-format",
+        /// No region is set, or one that does not exist.
+        Region = "region",
+        /// What should be a role's ARN is none.
+        Role = "role",
+        /// The plugin does not understand its arguments.
+        Usage = "usage",
+        /// It did not end in time.
+        TimedOut = "timed-out",
+        /// The AWS credentials are at fault.
+        Credentials = "credentials",
+        /// It printed no credential, for another reason.
+        NoCredential = "no-credential",
+        /// Something else.
+        Other = "other",
+    }
+}
+
 facts! {
     /// The exec plugin.
     ExecFacts {
         /// What became of its run; absent if the user entry has no exec plugin.
         "outcome" outcome: Fact<Option<ExecOutcome>>,
+        /// Why the client gets no credential from it; absent if it does, or if there is no exec plugin.
+        "problem" problem: Fact<Option<ExecProblem>>,
+        /// The words that tell the problem.
+        "message" message: Fact<Option<String>>,
+        /// What the plugin says of its version.
+        "version" version: Fact<Option<String>>,
+        /// The API version that the plugin answered.
+        "answeredApiVersion" answered_api_version: Fact<Option<String>>,
+        /// The output format that is configured outside the kubeconfig.
+        "outputSetting" output_setting: Fact<Option<String>>,
+        /// Whether no region is set, or one that cannot work for this cluster. Another one of the same partition can.
+        "regionIsWrong" region_is_wrong: Fact<bool>,
+        /// Whether the role in the exec entry is none that could be assumed.
+        "roleIsWrong" role_is_wrong: Fact<bool>,
         /// Exit status.
         "exitCode" exit_code: Fact<Option<i64>>,
         /// What it printed on standard error.
@@ -46,22 +95,37 @@ facts! {
 
 const OBSERVATION: &str = "exec";
 
+/// Whether the plugin is an AWS CLI of the first with `eks get-token`, whose failures are its own fault.
+pub(crate) fn is_ancient(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> bool {
+    problem::is_ancient(evidence, kubeconfig)
+}
+
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> ExecFacts {
+pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -> ExecFacts {
+    let outcome = outcome(evidence, kubeconfig, pasted);
+    let problem = problem::derive(&problem::Case { evidence, kubeconfig, pasted, outcome: &outcome });
     let run = |part: fn(&ExecRun) -> Option<String>| match &evidence.exec {
         Observed::Found(run) => Fact::known(part(run), OBSERVATION),
         other => Fact::Unknown(why_unsettled(other, OBSERVATION)),
     };
     let program = evidence.target.program.as_ref();
     ExecFacts {
-        outcome: outcome(evidence, kubeconfig),
+        region_is_wrong: arguments::region_is_wrong(evidence, kubeconfig, &problem),
+        role_is_wrong: arguments::role_is_wrong(kubeconfig, &problem),
+        outcome,
+        message: problem.clone().map(|problem| problem.map(|(_, message)| message)),
+        problem: problem.map(|problem| problem.map(|(problem, _)| problem)),
+        version: executable(evidence, kubeconfig).map(|found| found.and_then(|(_, version)| version)),
+        answered_api_version: problem::answered_api_version(evidence, pasted),
+        output_setting: problem::output_setting(evidence, kubeconfig),
         exit_code: match &evidence.exec {
             Observed::Found(run) => Fact::known(run.exit_code.map(i64::from), OBSERVATION),
             other => Fact::Unknown(why_unsettled(other, OBSERVATION)),
         },
         stderr: run(|run| Some(run.stderr.clone()).filter(|text| !text.is_empty())),
         decode_error: run(|run| run.decode_error.clone()),
-        caller: Fact::observed(&evidence.exec_caller, "execCaller").map(|caller| caller.map(|caller| caller.arn.clone())),
+        caller: Fact::observed(&evidence.exec_caller, "execCaller")
+            .map(|caller| caller.map(|caller| caller.arn.clone())),
         search_path: match (program, super::kubeconfig::variable(evidence, "PATH")) {
             (Some(program), _) if !program.search_path.is_empty() => {
                 Fact::known(program.search_path.clone(), "target.program")
@@ -72,11 +136,16 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> ExecF
     }
 }
 
-fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Option<ExecOutcome>> {
+fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -> Fact<Option<ExecOutcome>> {
     match kubeconfig.credential.value() {
         Some(Some(UserCredential::Exec)) => {}
         Some(_) => return kubeconfig.credential.clone().map(|_| None),
-        None if evidence.exec.is_unmentioned() => return kubeconfig.credential.clone().map(|_| None),
+        None if evidence.exec.is_unmentioned() => {
+            return match of_pasted(pasted) {
+                Some(outcome) => Fact::known(Some(outcome), pasted::OBSERVATION),
+                None => kubeconfig.credential.clone().map(|_| None),
+            };
+        }
         None => {}
     }
     if let Some(missing) = missing_for_program(evidence, kubeconfig) {
@@ -92,9 +161,21 @@ fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Option<Exe
         // It was not run; but a command that is nowhere cannot run.
         not_tried @ Observed::NotTried(_) => match executable(evidence, kubeconfig) {
             Fact::Known { value: None, source } => Fact::known(Some(ExecOutcome::CommandMissing), source),
-            _ => Fact::Unknown(why_unsettled(not_tried, OBSERVATION)),
+            _ => match of_pasted(pasted) {
+                Some(outcome) => Fact::known(Some(outcome), pasted::OBSERVATION),
+                None => Fact::Unknown(why_unsettled(not_tried, OBSERVATION)),
+            },
         },
     }
+}
+
+/// A client's message tells its exit status or that the command was not found.
+fn of_pasted(pasted: &Pasted) -> Option<ExecOutcome> {
+    if pasted.proves("kubeconfig/exec-command-missing") {
+        return Some(ExecOutcome::CommandMissing);
+    }
+    let is_failure = pasted.stated.exit_code.as_deref().is_some_and(|code| code != "0");
+    is_failure.then_some(ExecOutcome::Failed)
 }
 
 fn outcome_of(run: &ExecRun) -> ExecOutcome {

@@ -3,12 +3,18 @@
 
 /// `strings.ToLower`: every character by itself, with the simple mapping.
 pub(crate) fn lower(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars().map(lower_char).collect()
 }
 
 /// A key that is equal for two texts exactly where `strings.EqualFold` (and the key matching of `encoding/json`) calls
 /// them equal.
 pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars().map(fold_char).collect()
 }
 
@@ -48,7 +54,10 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// Whether the character leaves no ink of its own: white space other than the blank, control and format characters.
 pub(crate) fn is_unprintable(character: char) -> bool {
-    character != ' ' && (character.is_whitespace() || character.is_control() || is_format(character))
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    character.is_whitespace() || character.is_control() || is_format(character)
 }
 
 /// The format characters (general category Cf) that turn up in pasted text: soft hyphen, zero-width characters,

@@ -15,7 +15,7 @@ pub use near_miss::{NearMiss, NearMissReason, near_misses};
 pub use outcome::{Denial, DenialKind, IdentityMapping, Mapped, Outcome, Step, StepResult, UniqueIdMatch, Verdict};
 pub use store::{AccessEntry, EntryRef, Store, StoreName};
 
-use super::arn::{CanonicalArn, PrincipalArn, RawArn};
+use super::arn::{Arn, CanonicalArn, NotAnIdentity, PrincipalArn, PrincipalType, RawArn};
 use super::token::StsIdentity;
 use super::username::{PrivateDnsName, TemplateValues};
 use outcome::Search;
@@ -106,6 +106,19 @@ impl Identity {
             created_at: None,
             private_dns_name: None,
         }
+    }
+
+    /// The identity of an ARN that somebody typed: that of a session, or of a role or user with or without path. The path
+    /// is not believed, and a role alone has no session name.
+    pub fn of_arn(text: &str) -> Result<Self, NotAnIdentity> {
+        let (canonical_arn, principal_type) = PrincipalArn::new(text).canonicalize()?;
+        let session_name = match principal_type {
+            PrincipalType::Role => None,
+            PrincipalType::AssumedRole => Arn::parse(text)?.session().map(str::to_owned),
+            PrincipalType::User | PrincipalType::Root | PrincipalType::FederatedUser => Some(String::new()),
+        };
+        let raw_arn = (principal_type != PrincipalType::Role).then(|| RawArn::new(text));
+        Ok(Self { raw_arn, session_name, ..Self::new(canonical_arn) })
     }
 
     fn template_values(&self) -> TemplateValues<'_> {
@@ -255,4 +268,187 @@ pub fn map(identity: &Identity, chain: &[Backend<'_>]) -> IdentityMapping {
     }
     let outcome = search.nobody();
     IdentityMapping { steps: search.steps, outcome }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::aws_auth::AwsAuth;
+    use super::super::username::{Placeholder, Rendered};
+    use super::*;
+
+    fn role(name: &str) -> Identity {
+        Identity::of_arn(&format!("arn:aws:sts::111122223333:assumed-role/{name}/ada")).unwrap()
+    }
+
+    fn entry(path_and_name: &str, username: &str) -> AccessEntry {
+        AccessEntry {
+            principal_arn: PrincipalArn::new(format!("arn:aws:iam::111122223333:role/{path_and_name}")),
+            unique_id: None,
+            entry_type: Some("STANDARD".to_owned()),
+            username: Some(username.to_owned()),
+            groups: Some(vec!["entry".to_owned()]),
+            created_at: Some("2025-06-01T00:00:00Z".parse().unwrap()),
+        }
+    }
+
+    fn entries(entries: Vec<AccessEntry>) -> Seen<Store> {
+        Seen::Known(Store::access_entries(entries))
+    }
+
+    fn aws_auth(name: &str) -> Seen<Store> {
+        let text = format!("- rolearn: arn:aws:iam::111122223333:role/{name}\n  username: from-aws-auth\n");
+        Seen::Known(Store::aws_auth(&AwsAuth::parse(&BTreeMap::from([("mapRoles".to_owned(), text)]))))
+    }
+
+    fn unread<T>(what: &str) -> Seen<T> {
+        Seen::Unknown(format!("{what}: 403"))
+    }
+
+    fn index(mode: AuthenticationMode, access_entries: Seen<Store>, aws_auth: Seen<Store>) -> MappingIndex {
+        MappingIndex { mode: Seen::Known(mode), access_entries, aws_auth, creator: None }
+    }
+
+    /// User name, denial, or what is unknown.
+    fn summary(mapping: &IdentityMapping) -> String {
+        match &mapping.outcome {
+            Outcome::Always(Verdict::Mapped(mapped)) => match &mapped.username {
+                Some(Rendered::Known(username)) => username.clone(),
+                other => format!("{other:?}"),
+            },
+            Outcome::Always(Verdict::Denied(denial)) => denial.message.clone(),
+            Outcome::AnyOf(_) => "any".to_owned(),
+            Outcome::Unknown(reasons) => reasons.join("; "),
+        }
+    }
+
+    #[test]
+    fn identities_of_typed_arns() {
+        let of = |text: &str| {
+            Identity::of_arn(text).map(|identity| (identity.canonical_arn.to_string(), identity.session_name))
+        };
+        let dev = "arn:aws:iam::111122223333:role/Dev".to_owned();
+        let ada = "arn:aws:iam::111122223333:user/team/ada".to_owned();
+        assert_eq!(of("arn:aws:iam::111122223333:role/team/Dev"), Ok((dev.clone(), None)));
+        assert_eq!(of("arn:aws:sts::111122223333:assumed-role/Dev/ada"), Ok((dev, Some("ada".to_owned()))));
+        assert_eq!(of(&ada), Ok((ada.clone(), Some(String::new()))));
+        assert!(of("arn:aws:iam::111122223333:group/devs").is_err());
+    }
+
+    #[test]
+    fn what_cannot_change_the_answer_may_be_missing() {
+        use AuthenticationMode as M;
+        let dev = || entries(vec![entry("team/Dev", "e:dev")]);
+        for (index, expected) in [
+            (index(M::Api, dev(), unread("aws-auth")), "e:dev"),
+            (index(M::Api, entries(vec![]), unread("aws-auth")), "identity is not mapped"),
+            (index(M::ApiAndConfigMap, dev(), unread("aws-auth")), "e:dev"),
+            (index(M::ApiAndConfigMap, entries(vec![]), unread("aws-auth")), "aws-auth: 403"),
+            (index(M::ApiAndConfigMap, unread("entries"), aws_auth("Dev")), "entries: 403"),
+            (index(M::ConfigMap, unread("entries"), aws_auth("Dev")), "from-aws-auth"),
+            (index(M::ConfigMap, dev(), aws_auth("Other")), "identity is not mapped"),
+        ] {
+            assert_eq!(summary(&index.map(&role("Dev"))), expected, "{:?}", index.mode);
+        }
+    }
+
+    #[test]
+    fn an_unknown_mode_matters_where_modes_differ() {
+        let of =
+            |access_entries, aws_auth| MappingIndex { mode: unread("mode"), access_entries, aws_auth, creator: None };
+        let map = |index: MappingIndex| summary(&index.map(&role("Dev")));
+        let dev = || entries(vec![entry("Dev", "e:dev")]);
+        assert_eq!(map(of(dev(), aws_auth("Other"))), "e:dev", "entries that were listed rule out CONFIG_MAP");
+        assert_eq!(map(of(entries(vec![]), aws_auth("Other"))), "identity is not mapped");
+        assert_eq!(map(of(entries(vec![]), aws_auth("Dev"))), "mode: 403");
+        assert_eq!(map(of(unread("entries"), aws_auth("Dev"))), "mode: 403; entries: 403");
+    }
+
+    #[test]
+    fn an_entry_is_for_one_principal_only() {
+        let mode = AuthenticationMode::ApiAndConfigMap;
+        let index = index(mode, entries(vec![entry("team/Dev", "e:dev")]), aws_auth("Dev"));
+        let mut identity = role("Dev");
+        let unique_id = |identity: &Identity| match index.map(identity).outcome {
+            Outcome::Always(Verdict::Mapped(mapped)) => mapped.unique_id,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(unique_id(&identity), UniqueIdMatch::NotSeen);
+        identity.created_at = Some("2025-05-01T00:00:00Z".parse().unwrap());
+        assert_eq!(unique_id(&identity), UniqueIdMatch::SameByDates);
+        identity.created_at = Some("2025-07-01T00:00:00Z".parse().unwrap());
+        let mapping = index.map(&identity);
+        assert_eq!(summary(&mapping), "from-aws-auth", "aws-auth goes by the name");
+        assert!(matches!(mapping.steps[0].result, StepResult::Recreated(_)));
+        let moved =
+            Identity { principal_arn: Some(PrincipalArn::new("arn:aws:iam::111122223333:role/Dev")), ..role("Dev") };
+        assert_eq!(summary(&index.map(&moved)), "from-aws-auth", "a role cannot change its path");
+    }
+
+    #[test]
+    fn entries_that_differ_in_the_path_need_the_path() {
+        let both = entries(vec![entry("old/Dev", "e:old"), entry("new/Dev", "e:new")]);
+        let index = index(AuthenticationMode::Api, both, aws_auth("Dev"));
+        assert!(summary(&index.map(&role("Dev"))).contains("path"));
+        let known = Identity {
+            principal_arn: Some(PrincipalArn::new("arn:aws:iam::111122223333:role/new/Dev")),
+            ..role("Dev")
+        };
+        assert_eq!(summary(&index.map(&known)), "e:new");
+    }
+
+    #[test]
+    fn templates_need_what_they_ask_for() {
+        let index =
+            |username: &str| index(AuthenticationMode::Api, entries(vec![entry("Dev", username)]), unread("aws-auth"));
+        let somebody = Identity { session_name: None, ..role("Dev") };
+        let Outcome::Always(Verdict::Mapped(mapped)) = index("e:{{SessionName}}").map(&somebody).outcome else {
+            panic!("mapped whoever it is");
+        };
+        let missing = vec![Placeholder::SessionName];
+        assert_eq!(mapped.username, Some(Rendered::Unknown { template: "e:{{SessionName}}".to_owned(), missing }));
+        assert_eq!(mapped.groups, Some(vec![Rendered::Known("entry".to_owned())]));
+        let node = index("n:{{EC2PrivateDNSName}}");
+        assert!(summary(&node.map(&somebody)).contains("session name"));
+        assert!(summary(&node.map(&role("Dev"))).contains("did not contain an instance id"));
+        assert!(summary(&index("{{SessionName}}").map(&somebody)).contains("reserved prefix"));
+    }
+
+    #[test]
+    fn eks_may_use_its_own_prefixes() {
+        let node =
+            AccessEntry { entry_type: Some("FARGATE_LINUX".to_owned()), ..entry("Dev", "system:node:{{SessionName}}") };
+        let map = |entry: AccessEntry, name: &str| {
+            summary(&index(AuthenticationMode::Api, entries(vec![entry]), unread("aws-auth")).map(&role(name)))
+        };
+        assert_eq!(map(node, "Dev"), "system:node:ada");
+        let name = "AWSServiceRoleForAmazonEKS";
+        assert_eq!(
+            map(entry(&format!("aws-service-role/eks.amazonaws.com/{name}"), "eks:managed"), name),
+            "eks:managed"
+        );
+        assert!(map(entry("Dev", "eks:managed"), "Dev").starts_with("invalid username 'eks:managed'"));
+    }
+
+    #[test]
+    fn details_that_were_not_read_leave_the_user_unknown() {
+        let unread_details = AccessEntry { username: None, groups: None, entry_type: None, ..entry("Dev", "") };
+        let index = index(AuthenticationMode::Api, entries(vec![unread_details]), unread("aws-auth"));
+        let Outcome::Always(Verdict::Mapped(mapped)) = index.map(&role("Dev")).outcome else {
+            panic!("the entry decides");
+        };
+        assert_eq!((mapped.username, mapped.groups), (None, None));
+    }
+
+    #[test]
+    fn the_creator_is_mapped_by_nothing() {
+        let creator = Some(PrincipalArn::new("arn:aws:iam::111122223333:role/ci/Dev"));
+        let with = |mode, aws_auth| MappingIndex { creator: creator.clone(), ..index(mode, entries(vec![]), aws_auth) };
+        let map = |index: MappingIndex| summary(&index.map(&role("Dev")));
+        assert_eq!(map(with(AuthenticationMode::ConfigMap, aws_auth("Other"))), "kubernetes-admin");
+        assert_eq!(map(with(AuthenticationMode::ConfigMap, aws_auth("Dev"))), "from-aws-auth");
+        assert_eq!(map(with(AuthenticationMode::Api, aws_auth("Other"))), "identity is not mapped");
+        assert!(map(with(AuthenticationMode::ApiAndConfigMap, aws_auth("Other"))).contains("not documented"));
+    }
 }

@@ -79,7 +79,7 @@ facts! {
         /// Where it is written.
         "place" place: String,
         /// The ARN that would match there.
-        "wouldMatch" would_match: Option<String>,
+        "wouldMatch" would_match: String,
         /// Template of the user name.
         "username" username: Option<String>,
         /// Groups.
@@ -310,7 +310,7 @@ fn near_miss_facts(index: &MappingIndex, identity: &Fact<Identity>) -> Fact<Vec<
         }
     }
     identity.clone().map(|identity| {
-        near_misses(index, &identity)
+        near_misses(&identity, index, &index.map(&identity))
             .into_iter()
             .take(MOST_NEAR_MISSES)
             .map(|near_miss| {
@@ -327,8 +327,8 @@ fn near_miss_of(near_miss: NearMiss) -> NearMissFacts {
         place: place(&near_miss.entry),
         reason: near_miss.reason,
         source: source(near_miss.store),
-        would_match: near_miss.would_match,
-        username: Some(near_miss.username).filter(|username| !username.is_empty()),
+        would_match: near_miss.expected_arn,
+        username: near_miss.username.filter(|username| !username.is_empty()),
         has_reserved_group: groups.iter().any(|group| group.starts_with("system:")),
         groups,
         arn: near_miss.arn,

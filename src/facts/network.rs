@@ -117,7 +117,7 @@ facts! {
 /// Derives the room.
 pub(crate) fn derive(
     evidence: &Evidence,
-    pasted: &Pasted<'_>,
+    pasted: &Pasted,
     kubeconfig: &KubeconfigFacts,
     cluster: &ClusterFacts,
 ) -> NetworkFacts {
@@ -155,7 +155,7 @@ pub(crate) fn derive(
         proxy: proxy.clone().map(|proxy| proxy.map(|proxy| proxy.url)),
         proxy_from: proxy.map(|proxy| proxy.map(|proxy| proxy.from)),
         issuer: trust::issuer(evidence),
-        is_intercepted: trust::is_intercepted(evidence, pasted),
+        is_intercepted: trust::is_intercepted(evidence, pasted, kubeconfig),
     }
 }
 
@@ -178,13 +178,12 @@ fn without_port(authority: &str) -> &str {
 }
 
 /// Whether the client talks to its own machine, which no cluster's endpoint is.
-fn is_local(pasted: &Pasted<'_>, host: &Fact<Option<String>>) -> Fact<bool> {
+fn is_local(pasted: &Pasted, host: &Fact<Option<String>>) -> Fact<bool> {
     let is_loopback = |host: &str| {
         host == "localhost"
             || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified())
     };
-    let stated = pasted.recognition.as_ref().map(|recognition| &recognition.stated);
-    let stated = stated.and_then(|stated| stated.host.as_ref().or(stated.address.as_ref()));
+    let stated = pasted.stated.host.as_ref().or(pasted.stated.address.as_ref());
     match (host, stated) {
         (Fact::Known { value: Some(host), source }, _) => Fact::known(is_loopback(host), source.clone()),
         (_, Some(stated)) => Fact::known(is_loopback(without_port(stated)), "target.symptom"),

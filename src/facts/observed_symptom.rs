@@ -48,7 +48,7 @@ facts! {
 }
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted<'_>, asked: &Action) -> SymptomFacts {
+pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, asked: &Action) -> SymptomFacts {
     let answer = answer(evidence, asked);
     SymptomFacts {
         fails: Fact::known(false, "target.symptom"),
@@ -57,7 +57,7 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted<'_>, asked: &Action) -
         answer,
         refusal: refusal(evidence),
         pasted: Fact::known(
-            pasted.classes().iter().map(|class| class.name().to_owned()).collect(),
+            pasted.classes.iter().map(|class| class.name().to_owned()).collect(),
             "target.symptom",
         ),
     }
@@ -136,11 +136,11 @@ pub(crate) fn fails(classes: &Classes, allowed: &Fact<bool>) -> Fact<bool> {
 
 /// Whether the API server answers otherwise than the pasted text says. A text about something else than an answer of the API
 /// server is settled by any answer.
-fn is_contradicted(evidence: &Evidence, pasted: &Pasted<'_>, answer: &Fact<Answer>) -> Fact<bool> {
+fn is_contradicted(evidence: &Evidence, pasted: &Pasted, answer: &Fact<Answer>) -> Fact<bool> {
     let is_of = |class: SymptomClass| pasted.shows(class);
     // Nodes, the console and calls to AWS are no clients of the API server from here.
     let is_elsewhere = [SymptomClass::Node, SymptomClass::Console, SymptomClass::Aws].into_iter().any(is_of);
-    if is_elsewhere || matches!(pasted.classes(), [] | [SymptomClass::Works]) {
+    if is_elsewhere || matches!(pasted.classes.as_slice(), [] | [SymptomClass::Works]) {
         return Fact::known(false, "target.symptom");
     }
     // A refusal that names another user than the one seen here is no contradiction.
@@ -162,12 +162,12 @@ fn is_contradicted(evidence: &Evidence, pasted: &Pasted<'_>, answer: &Fact<Answe
 }
 
 /// Whether the authenticator's log, or a line of it that was pasted, shows a refusal because STS throttled it.
-fn sts_throttled(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<bool> {
+fn sts_throttled(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     let shows = |line: &str| {
         let is_throttling = ["Throttling", "Rate exceeded", "TooManyRequests"].iter().any(|word| line.contains(word));
         is_throttling && (line.contains("access denied") || line.contains("getCallerIdentity"))
     };
-    if pasted.text.is_some_and(|text| text.lines().any(shows)) {
+    if pasted.text.lines().any(shows) {
         return Fact::known(true, "target.symptom");
     }
     let lines = Fact::observed(&evidence.logs.authenticator, "logs.authenticator");
@@ -195,13 +195,13 @@ impl Classes {
 /// Gathers the symptom classes in evidence.
 pub(crate) fn classes(
     evidence: &Evidence,
-    pasted: &Pasted<'_>,
+    pasted: &Pasted,
     symptom: &SymptomFacts,
     kubeconfig: &KubeconfigFacts,
     exec: &ExecFacts,
     network: &NetworkFacts,
 ) -> Classes {
-    let mut classes = Classes { decisive: pasted.classes().to_vec(), incidental: Vec::new() };
+    let mut classes = Classes { decisive: pasted.classes.clone(), incidental: Vec::new() };
     if evidence.target.principal.is_some() {
         return classes;
     }

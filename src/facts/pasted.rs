@@ -1,46 +1,75 @@
-//! The error text that the user pasted, read once for all rooms.
+//! The pasted error text, read once for the rooms that draw on it: which cause it states by itself, and what it names.
+//! It may be old or of another client, so it never outweighs what was looked up here.
 
 use super::action::{Forbidden, parse_forbidden};
 use crate::{
     evidence::Evidence,
-    symptom::{self, Recognition, SymptomClass},
+    symptom::{self, StatedFacts, SymptomClass},
 };
 
-/// The pasted text and what it says.
-pub(crate) struct Pasted<'a> {
+/// Where the text stands in the evidence.
+pub(crate) const OBSERVATION: &str = "target.symptom";
+
+/// What a pasted text says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Pasted {
     /// The text.
-    pub(crate) text: Option<&'a str>,
-    /// What is recognised in it.
-    pub(crate) recognition: Option<Recognition<'a>>,
+    pub(crate) text: String,
+    /// The cause that it states by itself.
+    pub(crate) proves: Option<&'static str>,
+    /// The causes that may be behind it, most likely first; their weights add up to 1.
+    pub(crate) may_be: Vec<(&'static str, f64)>,
+    /// The symptoms that it shows; empty if nothing was recognised.
+    pub(crate) classes: Vec<SymptomClass>,
+    /// The programs that write such messages.
+    pub(crate) clients: Vec<&'static str>,
+    /// What it names.
+    pub(crate) stated: StatedFacts,
     /// The refusal of an authorizer in it.
     pub(crate) refusal: Option<Forbidden>,
 }
 
-impl<'a> Pasted<'a> {
-    /// Reads the text.
-    pub(crate) fn of(evidence: &'a Evidence) -> Self {
-        let text = evidence.target.symptom.as_deref();
-        Self { text, recognition: text.map(symptom::recognise), refusal: text.and_then(parse_forbidden) }
+impl Pasted {
+    /// Reads the text of the evidence, if there is one.
+    pub(crate) fn read(evidence: &Evidence) -> Self {
+        evidence.target.symptom.as_deref().map(Self::of_text).unwrap_or_default()
     }
 
-    /// The symptom classes that it shows.
-    pub(crate) fn classes(&self) -> &[SymptomClass] {
-        self.recognition.as_ref().map(|recognition| recognition.classes.as_slice()).unwrap_or_default()
+    fn of_text(text: &str) -> Self {
+        let recognition = symptom::recognise(text);
+        Self {
+            text: text.to_owned(),
+            proves: recognition.proves.map(|(cause, _)| cause),
+            may_be: recognition.causes,
+            clients: recognition.messages.iter().map(|one| one.message.client).collect(),
+            classes: recognition.classes,
+            stated: recognition.stated,
+            refusal: parse_forbidden(text),
+        }
     }
 
-    /// Whether it shows this class.
+    /// Whether the text states this cause by itself.
+    pub(crate) fn proves(&self, cause: &str) -> bool {
+        self.proves == Some(cause)
+    }
+
+    /// Whether the text shows this symptom.
     pub(crate) fn shows(&self, class: SymptomClass) -> bool {
-        self.classes().contains(&class)
+        self.classes.contains(&class)
     }
 
-    /// Whether it states this cause by itself.
-    pub(crate) fn states(&self, cause: &str) -> bool {
-        let proved = self.recognition.as_ref().and_then(|recognition| recognition.proves);
-        proved.is_some_and(|(proved, _)| proved == cause)
-    }
-
-    /// Whether it holds these words.
+    /// Whether the text holds these words.
     pub(crate) fn says(&self, words: &str) -> bool {
-        self.text.is_some_and(|text| text.contains(words))
+        self.text.contains(words)
+    }
+
+    /// Whether this cause may be behind the text.
+    pub(crate) fn may_be(&self, cause: &str) -> bool {
+        self.may_be.iter().any(|(known, _)| *known == cause)
+    }
+
+    /// Whether a client of this name, or one of its relatives, wrote the text.
+    pub(crate) fn is_from(&self, client: &str) -> bool {
+        self.clients.iter().any(|known| known.contains(client))
     }
 }

@@ -3,8 +3,6 @@
 //! Both stores hold templates; the authenticator fills them for every login from what STS said, and asks EC2 for the
 //! name of an instance. A value that nobody saw leaves the text unknown, unless the template does not need it.
 
-use super::go_text;
-
 /// A value that a template can ask for. Only these spellings are replaced; anything else in braces stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -147,11 +145,6 @@ fn check_instance(values: &TemplateValues<'_>) -> Result<(), RenderError> {
 pub fn is_instance_id(session_name: &str) -> bool {
     let word_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     session_name.strip_prefix("i-").is_some_and(|id| matches!(id.len(), 8 | 17) && id.bytes().all(word_character))
-}
-
-/// The server's words for a template that cannot be filled. `what` is `username` or `group`.
-pub(crate) fn render_failure(what: &str, template: &str, why: &str) -> String {
-    format!("error rendering {what} template {}: {why}", go_text::quote(template))
 }
 
 #[cfg(test)]

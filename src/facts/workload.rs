@@ -58,7 +58,7 @@ facts! {
 }
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted<'_>, authorization: &AuthorizationFacts) -> WorkloadFacts {
+pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, authorization: &AuthorizationFacts) -> WorkloadFacts {
     let account = authorization.username.clone().map(|username| {
         service_account(&username).map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
     });
@@ -119,7 +119,7 @@ fn credentials(evidence: &Evidence) -> Fact<PodCredentials> {
 }
 
 /// Whether AWS refuses sts:AssumeRoleWithWebIdentity, as a call says or the pasted text.
-fn role_refused(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<bool> {
+fn role_refused(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     let aws = &evidence.aws;
     let is_it = |text: &str| text.contains("AssumeRoleWithWebIdentity") || text.contains("OpenIDConnect provider");
     let calls = [
@@ -138,14 +138,14 @@ fn role_refused(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<bool> {
     if evidence.exec.found().is_some_and(|run| run.exit_code != Some(0) && is_it(&run.stderr)) {
         return Fact::known(true, "exec");
     }
-    if pasted.text.is_some_and(is_it) {
+    if is_it(&pasted.text) {
         return Fact::known(true, "target.symptom");
     }
     Fact::observed(&aws.caller, "aws.caller").map(|_| false)
 }
 
 /// What goes wrong because the caller is a pod.
-fn problem(evidence: &Evidence, pasted: &Pasted<'_>, authorization: &AuthorizationFacts) -> Fact<Option<PodProblem>> {
+fn problem(evidence: &Evidence, pasted: &Pasted, authorization: &AuthorizationFacts) -> Fact<Option<PodProblem>> {
     match (&authorization.caller, &authorization.refused) {
         (Fact::Known { value: CallerKind::ServiceAccount, source }, Fact::Known { value: true, .. }) => {
             return Fact::known(Some(PodProblem::ServiceAccount), source.clone());
@@ -153,7 +153,7 @@ fn problem(evidence: &Evidence, pasted: &Pasted<'_>, authorization: &Authorizati
         (Fact::Known { value: CallerKind::ServiceAccount, .. }, refused) => return refused.clone().map(|_| None),
         _ => {}
     }
-    if pasted.states("other/workload-identity") {
+    if pasted.proves("other/workload-identity") {
         return Fact::known(Some(PodProblem::RoleRefused), "target.symptom");
     }
     is_pod(evidence).and_then(|is_pod| {
@@ -176,7 +176,7 @@ fn is_service_account_token(token: &TokenStatement) -> bool {
 }
 
 /// Whether the token that is sent is a service account's and has expired; also by the API server's own words.
-fn token_expired(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<bool> {
+fn token_expired(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     const EXPIRED: &str = "service account token has expired";
     if pasted.says(EXPIRED) {
         return Fact::known(true, "target.symptom");

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::look::{Look, Tone};
 use crate::{
     report::{Certainty, CheckOutcome, Finding, Fix, Report, Unseen, Verdict},
-    rule::{Actor, Changes},
+    rule::Actor,
 };
 
 /// The columns of a stage's name.
@@ -23,7 +23,7 @@ pub fn terminal(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<
     page.head(out)?;
     page.stations(out)?;
     page.conclusion(out)?;
-    for finding in &report.findings {
+    for finding in report.findings.iter().filter(|finding| page.is_shown(finding)) {
         page.finding(finding, out)?;
     }
     page.unknowns(out)?;
@@ -120,7 +120,12 @@ impl Page<'_> {
         self.report.blocked_at.map(|stage| format!(" at {stage}")).unwrap_or_default()
     }
 
-    /// Whether a finding is shown with its fixes.
+    /// Whether a finding is shown: beside what is proven, what is merely possible is noise.
+    fn is_shown(&self, finding: &Finding) -> bool {
+        self.look.verbose || finding.verdict == Certainty::Confirmed || self.report.verdict != Verdict::Blocked
+    }
+
+    /// Whether a finding is shown with its reasons and fixes.
     fn is_shown_whole(&self, finding: &Finding) -> bool {
         self.look.verbose || finding.rank == 1 || finding.verdict == Certainty::Confirmed
     }
@@ -142,8 +147,11 @@ impl Page<'_> {
         } else {
             writeln!(out, "{:>2}  {title_shown}\n    {id}   {sure}", finding.rank)?;
         }
-        writeln!(out, "{}", look.prose(&finding.because, 4))?;
         if self.is_shown_whole(finding) {
+            if let (Certainty::Possible, Some(open)) = (finding.verdict, open_facts(finding)) {
+                writeln!(out, "{}", look.tone(Tone::Unsure, &look.prose(&open, 4)))?;
+            }
+            writeln!(out, "{}", look.prose(&finding.because, 4))?;
             for fact in finding.evidence.iter().filter(|_| look.verbose) {
                 let line = format!("{}: {} ({})", fact.fact, fact.value, fact.source);
                 writeln!(out, "      {}", look.tone(Tone::Faint, &look.line(&line)))?;
@@ -176,7 +184,7 @@ impl Page<'_> {
         if let Some(warning) = &fix.warning {
             writeln!(out, "{}", look.tone(Tone::Bad, &look.prose(&format!("Warning: {warning}"), 6)))?;
         }
-        if !fix.reversible && fix.changes != Changes::Nothing {
+        if !fix.reversible {
             writeln!(out, "{}", look.tone(Tone::Bad, &look.prose("This cannot be undone.", 6)))?;
         }
         for step in &fix.steps {
@@ -211,7 +219,8 @@ impl Page<'_> {
     }
 
     fn unknowns(&self, out: &mut dyn Write) -> io::Result<()> {
-        let wanted = self.report.unknowns.iter().filter(|_| self.report.verdict != Verdict::Blocked || self.look.verbose);
+        let wanted =
+            self.report.unknowns.iter().filter(|_| self.report.verdict != Verdict::Blocked || self.look.verbose);
         let shown: Vec<&Unseen> = wanted.take(if self.look.verbose { usize::MAX } else { 4 }).collect();
         if shown.is_empty() {
             return Ok(());
@@ -245,15 +254,27 @@ impl Page<'_> {
     }
 
     fn more(&self, out: &mut dyn Write) -> io::Result<()> {
-        let ruled_out = self.report.ruled_out.len();
         let hidden = self.report.findings.iter().filter(|finding| !self.is_shown_whole(finding)).count();
         let line = match (hidden, self.report.verdict) {
             (_, Verdict::Healthy) => return Ok(()),
-            (0, _) => format!("--verbose shows undo commands, the evidence and the {ruled_out} causes that are ruled out."),
-            (_, _) => format!("--verbose shows the fixes of all causes, the evidence and the {ruled_out} that are ruled out."),
+            (0, _) => "--verbose shows undo commands, the evidence and what is ruled out.",
+            (_, Verdict::Blocked) => {
+                "--verbose shows undo commands, the evidence, what else is possible and what is ruled out."
+            }
+            (_, _) => "--verbose shows the reasons and fixes of all causes, the evidence and what is ruled out.",
         };
-        writeln!(out, "\n{}", self.look.tone(Tone::Faint, &self.look.prose(&line, 0)))
+        writeln!(out, "\n{}", self.look.tone(Tone::Faint, &self.look.prose(line, 0)))
     }
+}
+
+/// What a possible cause rests on without having been seen.
+fn open_facts(finding: &Finding) -> Option<String> {
+    let open = finding
+        .evidence
+        .iter()
+        .filter_map(|fact| fact.value.strip_prefix("unknown: ").map(|why| format!("{} ({why})", fact.fact)));
+    let open: Vec<String> = open.take(3).collect();
+    (!open.is_empty()).then(|| format!("Not proven: it depends on {}.", open.join(", ")))
 }
 
 /// Who somebody is, in words.

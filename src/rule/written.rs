@@ -61,7 +61,7 @@ pub(crate) struct Fix {
     /// Offered only if all of these hold for certain.
     #[serde(default)]
     pub(crate) when: Conditions,
-    /// Offered only if none of these may hold.
+    /// Not offered if one of these holds for certain.
     #[serde(default)]
     pub(crate) unless: Conditions,
     /// What the actor needs: IAM actions, Kubernetes rights.

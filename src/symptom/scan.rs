@@ -1,11 +1,12 @@
 //! Finds the places in a text where messages stand. The text is read in passages, each cheaply ruled out for nearly all
 //! messages; an expression then only sees the line, or a few joined lines, around the literal part of its message.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::catalogue::{Catalogue, Message};
-use super::clean::{Readable, Wrapping, clean, message_start};
-use super::pattern::{Grams, Pattern};
+use super::clean::{Readable, Wrapping, clean, cut_width, message_start};
+use super::pattern::{Grams, Pattern, same_quotes};
 use super::stated::StatedFacts;
 
 /// Bytes that are read at once. A message longer than the overlap of two passages may be missed where they meet.
@@ -16,12 +17,14 @@ const BEFORE: usize = 400;
 const AFTER: usize = 1000;
 /// A line is not examined beyond this.
 const LINE: usize = 4 * 1024;
-/// Bytes that expressions may examine in one text, together: some seconds' work at worst.
-const BUDGET: usize = 16 * 1024 * 1024;
+/// Bytes that expressions may examine in one text, together: about a second of work.
+const BUDGET: usize = 6 * 1024 * 1024;
 /// Places of one literal that are examined in one passage.
 const PLACES: usize = 16;
-/// Matches that are kept.
-const MATCHES: usize = 512;
+/// The share of a message's literal parts that a line must have to be called like it.
+const ALIKE: f64 = 0.6;
+/// Matches of one message that are kept.
+const MATCHES: usize = 16;
 
 /// A place that was recognised.
 pub(crate) struct Match {
@@ -29,6 +32,8 @@ pub(crate) struct Match {
     pub(crate) message: Option<&'static Message>,
     /// In the original text.
     pub(crate) range: Range<usize>,
+    /// How many letters the pattern has for certain: a measure of how much it says.
+    pub(crate) specificity: usize,
     /// The words as they were read.
     pub(crate) excerpt: String,
     pub(crate) stated: StatedFacts,
@@ -42,17 +47,15 @@ pub(crate) struct Scan {
 }
 
 pub(crate) fn scan(text: &str, catalogue: &'static Catalogue) -> Scan {
-    let mut scanner = Scanner { text, catalogue, matches: Vec::new(), budget: BUDGET, nearest: None };
+    let found = vec![0; catalogue.messages.len() + catalogue.statements.len()];
+    let mut scanner = Scanner { text, catalogue, matches: Vec::new(), found, budget: BUDGET, nearest: None };
     let mut start = 0;
-    while start < text.len() {
+    while start < text.len() && scanner.budget > 0 {
         let end = passage_end(text, start);
         scanner.passage(start..end);
-        if end == text.len() || scanner.budget == 0 {
-            break;
-        }
-        start = overlap_start(text, start, end);
+        start = if end == text.len() { end } else { overlap_start(text, start, end) };
     }
-    let nearest = scanner.nearest.filter(|(likeness, _)| *likeness >= 0.5).map(|(_, message)| message);
+    let nearest = scanner.nearest.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, message)| message);
     Scan { matches: scanner.matches, nearest, is_complete: scanner.budget > 0 }
 }
 
@@ -60,6 +63,8 @@ struct Scanner<'t> {
     text: &'t str,
     catalogue: &'static Catalogue,
     matches: Vec<Match>,
+    /// How often each message, and after them each statement, was found.
+    found: Vec<usize>,
     budget: usize,
     nearest: Option<(f64, &'static Message)>,
 }
@@ -69,7 +74,9 @@ struct Passage<'t> {
     raw: &'t str,
     start: usize,
     readable: Readable,
-    /// In lower case and with blanks for line feeds; of the same length.
+    /// The same with one kind of quotes; of the same length.
+    plain: String,
+    /// The same in lower case and with blanks for line feeds.
     lowercase: String,
     grams: Grams,
 }
@@ -78,9 +85,59 @@ impl<'t> Passage<'t> {
     fn new(text: &'t str, range: Range<usize>, wrapping: Wrapping) -> Self {
         let raw = text.get(range.clone()).unwrap_or_default();
         let readable = clean(raw, wrapping);
-        let lowercase = readable.text.to_ascii_lowercase().replace('\n', " ");
+        let plain = same_quotes(&readable.text);
+        let lowercase = plain.to_ascii_lowercase().replace('\n', " ");
         let grams = Grams::of(&lowercase);
-        Self { raw, start: range.start, readable, lowercase, grams }
+        Self { raw, start: range.start, readable, plain, lowercase, grams }
+    }
+
+    /// Where the rest of a message may be whose literal stands at `place`: on its line, else on some lines around it.
+    /// What was read before, up to `from`, is not read again.
+    fn windows(&self, pattern: &Pattern, place: &Range<usize>, from: usize) -> Vec<Window> {
+        let text = self.readable.text.as_str();
+        let line = line_around(text, place);
+        if pattern.is_whole_line() {
+            let quoted = quoted_around(text, place).filter(|_| !pattern.is_short());
+            let ranges = [Some(bare_line(text, line.clone())), Some(line), quoted];
+            return ranges.into_iter().flatten().map(|range| Window { range, is_joined: false }).collect();
+        }
+        let around = boundaries(text, place.start.saturating_sub(BEFORE).max(from)..place.end + AFTER);
+        let line = line.start.max(from)..line.end;
+        vec![Window { range: line, is_joined: false }, Window { range: around, is_joined: true }]
+    }
+
+    /// Looks for the message in a window; answers where it ends there, its place in the original, its words and facts.
+    fn examine(&self, pattern: &Pattern, window: &Window) -> Option<(usize, Range<usize>, String, StatedFacts)> {
+        let words = window.read(&self.plain)?;
+        let original = window.read(&self.readable.text)?;
+        let regex = pattern.regex()?;
+        let captures = regex.captures(&words)?;
+        let whole = captures.get(0)?.range();
+        let mut stated = StatedFacts::default();
+        for name in regex.capture_names().flatten() {
+            if let Some(value) = captures.name(name).and_then(|found| original.get(found.range())) {
+                stated.state(name, value);
+            }
+        }
+        let excerpt = original.get(whole.clone())?.to_owned();
+        let (start, end) = (window.range.start + whole.start, window.range.start + whole.end);
+        let last = self.readable.origin(end.saturating_sub(1));
+        let last_length = self.raw.get(last..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let range = self.start + self.readable.origin(start)..self.start + last + last_length;
+        Some((end, range, excerpt, stated))
+    }
+}
+
+/// A part of a readable text that an expression is to see; with blanks for line feeds, if it is joined.
+struct Window {
+    range: Range<usize>,
+    is_joined: bool,
+}
+
+impl Window {
+    fn read<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        let words = text.get(self.range.clone())?;
+        Some(if self.is_joined { Cow::Owned(words.replace('\n', " ")) } else { Cow::Borrowed(words) })
     }
 }
 
@@ -88,14 +145,11 @@ impl Scanner<'_> {
     fn passage(&mut self, range: Range<usize>) {
         let is_whole = range == (0..self.text.len());
         let passage = Passage::new(self.text, range.clone(), Wrapping::Lines);
-        if self.search(&passage, is_whole) {
-            return;
+        let mut is_found = self.search(&passage, is_whole);
+        if let Some(width) = cut_width(passage.raw) {
+            is_found |= self.search(&Passage::new(self.text, range, Wrapping::Cut(width)), false);
         }
-        // Nothing: perhaps because the lines were cut in the middle of words.
-        if passage.readable.text.contains('\n') {
-            self.search(&Passage::new(self.text, range, Wrapping::Cut), false);
-        }
-        if self.matches.is_empty() {
+        if !is_found {
             self.compare(&passage);
         }
     }
@@ -104,87 +158,53 @@ impl Scanner<'_> {
     fn search(&mut self, passage: &Passage<'_>, with_short: bool) -> bool {
         let before = self.matches.len();
         let catalogue = self.catalogue;
-        for message in &catalogue.messages {
-            if !message.pattern.is_short() || with_short {
-                self.find(passage, &message.pattern, Some(message));
+        for (slot, message) in catalogue.messages.iter().enumerate() {
+            for pattern in message.patterns.iter().filter(|pattern| pattern.may_match(&passage.grams)) {
+                if with_short || !pattern.is_short() {
+                    self.find(passage, pattern, Some(message), slot);
+                }
             }
         }
         let is_found = self.matches.len() > before;
         if is_found {
-            for statement in &catalogue.statements {
-                self.find(passage, &statement.pattern, None);
+            for (slot, statement) in catalogue.statements.iter().enumerate() {
+                if statement.may_match(&passage.grams) {
+                    self.find(passage, statement, None, catalogue.messages.len() + slot);
+                }
             }
         }
         is_found
     }
 
-    fn find(&mut self, passage: &Passage<'_>, pattern: &Pattern, message: Option<&'static Message>) {
-        if !pattern.may_match(&passage.grams) {
+    fn find(&mut self, passage: &Passage<'_>, pattern: &Pattern, message: Option<&'static Message>, slot: usize) {
+        if !pattern.is_conceivable(&passage.lowercase) {
             return;
         }
-        let anchor = pattern.anchor();
-        let mut from = 0;
-        for _ in 0..PLACES {
-            let Some(place) =
-                passage.lowercase.get(from..).and_then(|rest| rest.find(anchor)).map(|found| from + found)
-            else {
-                return;
-            };
-            let end = self.examine(passage, pattern, message, place..place + anchor.len());
-            from = end.max(place + anchor.len());
-        }
-    }
-
-    /// Looks closely at the surroundings of a literal; answers where the search goes on.
-    fn examine(
-        &mut self,
-        passage: &Passage<'_>,
-        pattern: &Pattern,
-        message: Option<&'static Message>,
-        place: Range<usize>,
-    ) -> usize {
-        let text = passage.readable.text.as_str();
-        let line = line_around(text, &place);
-        let mut windows = vec![(line.clone(), false)];
-        if pattern.is_whole_line() {
-            windows.insert(0, (bare_line(text, line), false));
-        } else {
-            windows.push((boundaries(text, place.start.saturating_sub(BEFORE)..place.end + AFTER), true));
-        }
-        for (window, is_joined) in windows {
-            if self.budget < window.len() || self.matches.len() >= MATCHES {
-                self.budget = 0;
-                return text.len();
-            }
-            self.budget -= window.len();
-            let words = text.get(window.clone()).unwrap_or_default();
-            let joined = if is_joined { words.replace('\n', " ") } else { String::new() };
-            let words = if is_joined { joined.as_str() } else { words };
-            let Some((regex, captures)) =
-                pattern.regex().and_then(|regex| regex.captures(words).map(|found| (regex, found)))
-            else {
-                continue;
-            };
-            let Some(whole) = captures.get(0) else { continue };
-            let mut stated = StatedFacts::default();
-            for name in regex.capture_names().flatten() {
-                if let Some(value) = captures.name(name) {
-                    stated.state(name, value.as_str());
+        for anchor in pattern.anchors() {
+            let mut from = 0;
+            for _ in 0..PLACES {
+                let Some(count) = self.found.get_mut(slot).filter(|count| **count < MATCHES) else { return };
+                let found = passage.lowercase.get(from..).and_then(|rest| rest.find(anchor));
+                let Some(start) = found.map(|found| from + found) else { break };
+                let place = start..start + anchor.len();
+                let seen = passage.windows(pattern, &place, from).into_iter().find_map(|window| {
+                    // Looking for the literals is much quicker than the expression, and nearly always decides.
+                    self.budget = self.budget.saturating_sub(window.range.len() / 256 + 1);
+                    if self.budget == 0 || !pattern.is_conceivable(passage.lowercase.get(window.range.clone())?) {
+                        return None;
+                    }
+                    self.budget = self.budget.saturating_sub(window.range.len());
+                    passage.examine(pattern, &window)
+                });
+                from = place.end;
+                if let Some((end, range, excerpt, stated)) = seen {
+                    *count += 1;
+                    from = from.max(end);
+                    let specificity = pattern.literal_length();
+                    self.matches.push(Match { message, range, specificity, excerpt, stated });
                 }
             }
-            let found = window.start + whole.start()..window.start + whole.end();
-            let start = passage.start + passage.readable.origin(found.start);
-            let end = passage.start + self.end_in_original(passage, found.end);
-            self.matches.push(Match { message, range: start..end, excerpt: whole.as_str().to_owned(), stated });
-            return found.end;
         }
-        place.end
-    }
-
-    /// The end in the original of the words that end before `end`.
-    fn end_in_original(&self, passage: &Passage<'_>, end: usize) -> usize {
-        let last = passage.readable.origin(end.saturating_sub(1));
-        last + passage.raw.get(last..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
     }
 
     /// Remembers the message that is most like one of the lines.
@@ -192,10 +212,11 @@ impl Scanner<'_> {
         if passage.start > 0 {
             return;
         }
-        for line in passage.readable.text.lines().take(64) {
-            let grams = Grams::of(&line.to_ascii_lowercase());
+        for line in passage.plain.lines().take(64) {
+            let start = line.get(..line.floor_char_boundary(1000)).unwrap_or_default();
+            let grams = Grams::of(&start.to_ascii_lowercase());
             for message in &self.catalogue.messages {
-                let likeness = message.pattern.likeness(&grams);
+                let likeness = message.patterns.iter().map(|pattern| pattern.likeness(&grams)).fold(0.0, f64::max);
                 if self.nearest.is_none_or(|(best, _)| likeness > best) {
                     self.nearest = Some((likeness, message));
                 }
@@ -230,12 +251,20 @@ fn line_around(text: &str, place: &Range<usize>) -> Range<usize> {
     boundaries(text, start.max(place.start.saturating_sub(LINE / 2))..end.min(place.start + LINE / 2))
 }
 
-/// A line without what a log writes before its message and without closing quotes.
+/// A line without what a log writes before its message and without quotes around it.
 fn bare_line(text: &str, line: Range<usize>) -> Range<usize> {
     let words = text.get(line.clone()).unwrap_or_default();
-    let start = line.start + message_start(words);
-    let bare = words.trim_end_matches(['"', '\'', '`', '}', ']', ',', ' ']);
-    start.min(line.end)..(line.start + bare.len()).max(start.min(line.end))
+    let message = words.get(message_start(words)..).unwrap_or_default().trim_start_matches(['"', '\'', '`', ' ']);
+    let bare = message.trim_end_matches(['"', '\'', '`', '}', ']', ',', ' ']);
+    let start = line.end - message.len();
+    start..start + bare.len()
+}
+
+/// The string, as of JSON, in which `place` stands.
+fn quoted_around(text: &str, place: &Range<usize>) -> Option<Range<usize>> {
+    let start = text.get(..place.start)?.rfind('"')? + 1;
+    let end = place.start + text.get(place.start..)?.find('"')?;
+    Some(start..end)
 }
 
 fn boundaries(text: &str, range: Range<usize>) -> Range<usize> {

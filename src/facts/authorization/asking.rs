@@ -24,7 +24,7 @@ pub(crate) struct Refusal {
 }
 
 /// The refusal that the diagnosis is about: the pasted one, else the one that the action itself met.
-pub(crate) fn refusal(evidence: &Evidence, pasted: &Pasted<'_>) -> Option<Refusal> {
+pub(crate) fn refusal(evidence: &Evidence, pasted: &Pasted) -> Option<Refusal> {
     let pasted = pasted.refusal.clone();
     pasted.map(|words| Refusal { words, observation: "target.symptom" }).or_else(|| observed_refusal(evidence))
 }
@@ -48,7 +48,7 @@ fn observed_refusal(evidence: &Evidence) -> Option<Refusal> {
 
 /// The action that the diagnosis is about: that of a pasted refusal, else the one asked about, else the one that was
 /// refused; nothing if neither is there.
-pub(crate) fn asked_action(evidence: &Evidence, pasted: &Pasted<'_>) -> Option<Action> {
+pub(crate) fn asked_action(evidence: &Evidence, pasted: &Pasted) -> Option<Action> {
     let pasted = pasted.refusal.as_ref().and_then(|words| words.action.clone());
     let refused = || observed_refusal(evidence).and_then(|refusal| refusal.words.action);
     pasted.or_else(|| evidence.target.action.clone()).or_else(refused)

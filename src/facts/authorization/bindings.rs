@@ -152,7 +152,7 @@ pub(super) fn elsewhere(evidence: &Evidence, bound: &[Bound<'_>]) -> Fact<Vec<Fa
 /// its refusal.
 pub(super) fn missing_roles(
     evidence: &Evidence,
-    pasted: &Pasted<'_>,
+    pasted: &Pasted,
     bound: &[BoundRole<'_>],
     refusal: Option<&Refusal>,
     unread: &Unknown,
@@ -161,7 +161,7 @@ pub(super) fn missing_roles(
     let dangling = bound.iter().filter(|one| matches!(one.role, RoleLookup::Dangling));
     let mut missing: Vec<_> =
         dangling.map(|one| Fact::known(missing_role(&one.bound, refused), observation(one.bound.kind))).collect();
-    for refusal in refusal {
+    if let Some(refusal) = refusal {
         for (role_kind, role) in named_missing(refusal.words.reason.as_deref().unwrap_or_default()) {
             let is_known = missing.iter().any(|one| one.value().is_some_and(|one| one.role == role));
             if !is_known {
@@ -210,11 +210,9 @@ fn missing_role(bound: &Bound<'_>, refused: &Fact<bool>) -> MissingRoleFacts {
 }
 
 /// The ClusterRole that EKS needs to make nodes join, if the lists show that it is gone and a node group complains.
-fn node_manager(evidence: &Evidence, pasted: &Pasted<'_>) -> Option<Fact<MissingRoleFacts>> {
+fn node_manager(evidence: &Evidence, pasted: &Pasted) -> Option<Fact<MissingRoleFacts>> {
     const NODE_MANAGER: &str = "eks:node-manager";
-    let mut causes = pasted.recognition.iter().flat_map(|recognition| &recognition.causes);
-    let is_suspected = causes.any(|(cause, _)| *cause == "authorization/role-missing");
-    if !is_suspected || !pasted.shows(SymptomClass::Node) {
+    if !pasted.may_be("authorization/role-missing") || !pasted.shows(SymptomClass::Node) {
         return None;
     }
     let matters = Fact::known(true, "target.symptom");

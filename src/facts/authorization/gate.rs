@@ -28,17 +28,16 @@ choice! {
 }
 
 /// The gate and its words, if the request met one; absent if an authorizer refused it or it worked.
-pub(super) fn gate(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<Option<(Gate, String)>> {
-    if let Some(text) = pasted.text {
-        if let Some(gate) = in_words(text) {
-            return Fact::known(Some((gate, first_line(text, gate))), "target.symptom");
-        }
-        if pasted.states("authorization/not-rbac") {
-            return Fact::known(Some((Gate::Throttling, text.trim().to_owned())), "target.symptom");
-        }
-        if pasted.refusal.is_some() {
-            return Fact::known(None, "target.symptom");
-        }
+pub(super) fn gate(evidence: &Evidence, pasted: &Pasted) -> Fact<Option<(Gate, String)>> {
+    let text = pasted.text.as_str();
+    if let Some(gate) = in_words(text) {
+        return Fact::known(Some((gate, first_line(text, gate))), "target.symptom");
+    }
+    if pasted.proves("authorization/not-rbac") {
+        return Fact::known(Some((Gate::Throttling, text.trim().to_owned())), "target.symptom");
+    }
+    if pasted.refusal.is_some() {
+        return Fact::known(None, "target.symptom");
     }
     let attempt = &evidence.kubernetes.action_attempt;
     if evidence.target.principal.is_none()

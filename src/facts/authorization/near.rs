@@ -59,7 +59,7 @@ const KNOWN_GROUPS: [&str; 3] = ["system:masters", "system:bootstrappers", "syst
 /// All near names, of groups and of the user.
 pub(super) fn near_names(
     evidence: &Evidence,
-    pasted: &Pasted<'_>,
+    pasted: &Pasted,
     groups: &Fact<Vec<String>>,
     misses: &[NearMiss<'_>],
     unread: &Unknown,

@@ -66,9 +66,9 @@ pub(super) fn impersonation(
 }
 
 /// The group beginning with `system:` that an access entry was to have and cannot.
-pub(super) fn reserved_group(pasted: &Pasted<'_>) -> Fact<Option<String>> {
-    let Some(text) = pasted.text else { return Fact::known(None, "target.symptom") };
-    if pasted.states("authorization/reserved-group") {
+pub(super) fn reserved_group(pasted: &Pasted) -> Fact<Option<String>> {
+    let text = pasted.text.as_str();
+    if pasted.proves("authorization/reserved-group") {
         let named = text.split_once("kubernetes group name ").and_then(|(_, rest)| rest.split_whitespace().next());
         return Fact::known(Some(named.unwrap_or("system:").to_owned()), "target.symptom");
     }
@@ -83,7 +83,7 @@ pub(super) fn reserved_group(pasted: &Pasted<'_>) -> Fact<Option<String>> {
 /// What the EKS console lacks. `may_look` says whether the principal may list what its pages show.
 pub(super) fn console(
     evidence: &Evidence,
-    pasted: &Pasted<'_>,
+    pasted: &Pasted,
     mapping: &MappingFacts,
     may_look: &Fact<bool>,
 ) -> Fact<Option<ConsoleProblem>> {

@@ -30,21 +30,17 @@ pub(crate) enum ArnFlaw {
 impl ArnFlaw {
     /// The first flaw of an ARN as written.
     pub(crate) fn of(text: &str) -> Option<Self> {
-        if text.contains(|character: char| !character.is_ascii_whitespace() && go_text::is_unprintable(character)) {
-            return Some(Self::InvisibleCharacters);
-        }
-        if text.contains(char::is_whitespace) && !is_placeholder(text) {
-            return Some(Self::Whitespace);
-        }
-        if text.contains(is_quote) {
-            return Some(Self::Quotes);
-        }
-        if is_placeholder(text) {
-            return Some(Self::Placeholder);
+        if !is_plain(text)
+            && let Some(flaw) = Self::in_characters(text)
+        {
+            return Some(flaw);
         }
         // Letter case does not count when aws-auth is searched.
         let lower = go_text::lower(text);
         let Ok(arn) = Arn::parse(&lower) else { return Some(Self::Malformed) };
+        if is_lettered(arn.account) {
+            return Some(Self::Placeholder);
+        }
         match arn.kind() {
             ArnKind::Wildcard => Some(Self::Wildcard),
             ArnKind::AssumedRole => Some(Self::Session),
@@ -60,6 +56,20 @@ impl ArnFlaw {
             | ArnKind::SamlProvider
             | ArnKind::Other => Some(Self::NotAPrincipal),
         }
+    }
+
+    fn in_characters(text: &str) -> Option<Self> {
+        let invisible = |character: char| !character.is_ascii_whitespace() && go_text::is_unprintable(character);
+        if text.contains(invisible) {
+            return Some(Self::InvisibleCharacters);
+        }
+        if text.contains(char::is_whitespace) && !is_placeholder(text) {
+            return Some(Self::Whitespace);
+        }
+        if text.contains(is_quote) {
+            return Some(Self::Quotes);
+        }
+        is_placeholder(text).then_some(Self::Placeholder)
     }
 
     /// The surprise that it makes.
@@ -80,8 +90,16 @@ impl ArnFlaw {
 
 /// The text without blanks, invisible characters and quotation marks.
 pub(crate) fn without_noise(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let noise = |character: char| character == ' ' || go_text::is_unprintable(character) || is_quote(character);
     text.chars().filter(|character| !noise(*character)).collect()
+}
+
+/// Whether the text has only characters of which ARNs are made, as nearly all have.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/-_+=,.@*?".contains(&byte))
 }
 
 fn is_quote(character: char) -> bool {
@@ -90,9 +108,14 @@ fn is_quote(character: char) -> bool {
 
 /// `<ROLE_ARN>`, `${ACCOUNT}`, `{{ .Values.role }}`, or letters where the twelve digits of the account belong.
 pub(crate) fn is_placeholder(text: &str) -> bool {
-    let account = Arn::parse(text).map_or("", |arn| arn.account);
-    let lettered = account != "aws" && account.chars().any(char::is_alphabetic);
-    text.contains(['<', '>']) || ["${", "{{", "$("].iter().any(|sign| text.contains(sign)) || lettered
+    text.contains(['<', '>'])
+        || ["${", "{{", "$("].iter().any(|sign| text.contains(sign))
+        || Arn::parse(text).is_ok_and(|arn| is_lettered(arn.account))
+}
+
+/// Whether there are letters where the twelve digits of the account belong. AWS's own policies have `aws` there.
+fn is_lettered(account: &str) -> bool {
+    account != "aws" && account.chars().any(char::is_alphabetic)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One entry of `mapRoles` or `mapUsers`: Go's `encoding/json` fills a struct, then the authenticator validates it.
 
-use super::super::arn::Partition;
+use super::super::arn::{Arn, Partition};
 use super::super::go_text;
 use super::super::go_yaml::{Document, Field, NodeId, Place, Value};
 use super::{ArnFlaw, Entry, EntryPrincipal, LossReason, LostEntry, Section, SsoMatcher, Surprise, SurpriseKind, lost};
@@ -21,8 +21,10 @@ struct Filling {
     arn: Option<(String, Place)>,
     sso: Option<SsoMatcher>,
     username: String,
-    has_username: bool,
     groups: Groups,
+    /// What was there and could not be read.
+    username_lost: bool,
+    groups_lost: bool,
     /// ARNs under keys that this section does not read.
     stray_arns: Vec<(String, Place)>,
 }
@@ -90,15 +92,18 @@ impl EntryReader<'_> {
                     self.lose_arns_below(field.value);
                 }
             }
-            Target::Username => {
-                filling.has_username = true;
-                match self.text(&value, "username", place) {
-                    Some(username) => filling.username = username,
-                    None if value == Value::Null => {}
-                    None => self.surprise_at(SurpriseKind::UsernameLost, field.value, entry),
+            Target::Username => match self.text(&value, "username", place) {
+                Some(username) => filling.username = username,
+                None if value == Value::Null => {}
+                None => {
+                    filling.username_lost = true;
+                    self.surprise_at(SurpriseKind::UsernameLost, field.value, entry);
                 }
+            },
+            Target::Groups => {
+                filling.groups_lost |= !matches!(value, Value::List(_) | Value::Null);
+                self.fill_groups(&mut filling.groups, field.value, entry);
             }
-            Target::Groups => self.fill_groups(&mut filling.groups, field.value, entry),
             Target::Sso => self.fill_sso(&mut filling.sso, field.value),
             Target::UserId => drop(self.text(&value, "userid", place)),
         }
@@ -196,19 +201,20 @@ impl EntryReader<'_> {
 
     /// What will surprise about an entry that could be read.
     fn inspect(&mut self, filling: &Filling, entry: Place) {
-        if let Some((arn, place)) = &filling.arn
-            && let Some(flaw) = ArnFlaw::of(arn)
-        {
-            self.surprise(flaw.surprise(), *place, entry, arn);
+        if let Some((arn, place)) = &filling.arn {
+            if let Some(flaw) = ArnFlaw::of(arn) {
+                self.surprise(flaw.surprise(), *place, entry, arn);
+            } else if self.is_of_other_section(arn) {
+                self.surprise(SurpriseKind::ArnOfOtherSection, *place, entry, arn);
+            }
         }
         if filling.sso.is_some() {
             self.surprise(SurpriseKind::SsoEntry, entry, entry, "");
         }
-        if !filling.has_username {
+        if filling.username.is_empty() && !filling.username_lost {
             self.surprise(SurpriseKind::UsernameMissing, entry, entry, "");
         }
-        let lost = self.surprises.last().is_some_and(|surprise| surprise.kind == SurpriseKind::GroupsLost);
-        if filling.groups.length.unwrap_or(0) == 0 && !lost {
+        if filling.groups.length.unwrap_or(0) == 0 && !filling.groups_lost {
             self.surprise(SurpriseKind::GroupsMissing, entry, entry, "");
         }
     }
@@ -282,6 +288,13 @@ impl EntryReader<'_> {
             "userid" => Some(Target::UserId),
             _ => None,
         }
+    }
+
+    /// Whether this is a role in `mapUsers` or a user in `mapRoles`.
+    fn is_of_other_section(&self, arn: &str) -> bool {
+        let lower = go_text::lower(arn);
+        let is_role = Arn::parse(&lower).is_ok_and(|arn| arn.resource_type() == "role");
+        is_role != (self.section == Section::MapRoles)
     }
 
     fn arn_key(&self) -> &'static str {

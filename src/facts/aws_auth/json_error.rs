@@ -13,12 +13,20 @@ pub(crate) fn go_json_error(text: &str) -> Option<(String, Place)> {
         return Some(("unexpected end of JSON input".to_owned(), place));
     }
     let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
-    let character = line.get(error.column().saturating_sub(1)..).and_then(|rest| rest.chars().next()).unwrap_or('\n');
     let words = error.to_string();
-    let context = CONTEXTS
+    let mut context = CONTEXTS
         .iter()
         .find(|(ours, _)| words.starts_with(ours))
         .map_or("looking for beginning of value", |(_, go)| go);
+    // A control character is not read any more; of the digits behind `\u`, all four are.
+    let mut position = if context == "in string literal" { error.column() } else { error.column().saturating_sub(1) };
+    let escape =
+        line.get(..position).and_then(|before| before.rfind("\\u")).filter(|_| words.starts_with("invalid escape"));
+    if let Some(digits) = escape.and_then(|escape| line.get(escape + 2..)) {
+        context = "in \\u hexadecimal character escape";
+        position = line.len() - digits.trim_start_matches(|digit: char| digit.is_ascii_hexdigit()).len();
+    }
+    let character = line.get(position..).and_then(|rest| rest.chars().next()).unwrap_or('\n');
     let character = match character {
         '\'' => r"'\''".to_owned(),
         '"' => "'\"'".to_owned(),

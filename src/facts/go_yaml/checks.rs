@@ -32,9 +32,12 @@ impl AliasBudget {
     fn spend(&mut self, aliased: bool) -> Result<(), YamlError> {
         self.decoded += 1;
         self.by_alias += u32::from(aliased);
+        if self.by_alias <= 100 || self.decoded <= 1000 {
+            return Ok(());
+        }
         let (decoded, by_alias) = (f64::from(self.decoded), f64::from(self.by_alias));
         let beyond = ((decoded - Self::SMALL) / (Self::LARGE - Self::SMALL)).clamp(0.0, 1.0);
-        if self.by_alias > 100 && self.decoded > 1000 && by_alias / decoded > 0.99 - 0.89 * beyond {
+        if by_alias / decoded > 0.99 - 0.89 * beyond {
             return Err(YamlError { place: None, message: "document contains excessive aliasing".to_owned() });
         }
         Ok(())
@@ -42,8 +45,13 @@ impl AliasBudget {
 }
 
 impl Document {
-    /// Whether yaml.v2 can read the document without a type in mind, and JSON can say it.
+    /// Whether yaml.v2 can read the document without a type in mind, and JSON can say what has become of it.
     pub(crate) fn check(&self) -> Result<(), YamlError> {
+        self.check_reading()?;
+        self.check_result()
+    }
+
+    fn check_reading(&self) -> Result<(), YamlError> {
         let mut budget = AliasBudget::default();
         budget.spend(false)?;
         // Last in, first out; whether the node is reached through an alias stands beside it.
@@ -60,7 +68,8 @@ impl Document {
                             waiting.extend(sources.iter().map(|source| (*source, aliased)));
                         } else {
                             self.check_key(*key)?;
-                            waiting.extend([(*value, aliased), (*key, aliased)]);
+                            budget.spend(aliased)?;
+                            waiting.push((*value, aliased));
                         }
                     }
                 }
@@ -68,6 +77,32 @@ impl Document {
                     return Err(self.error(id, CONTAINS_ITSELF.to_owned()));
                 }
                 Content::Alias { target, .. } => waiting.push((*target, true)),
+            }
+        }
+        Ok(())
+    }
+
+    /// JSON has neither a null as a key nor infinite numbers. What a later key has replaced does not matter.
+    fn check_result(&self) -> Result<(), YamlError> {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut waiting: Vec<NodeId> = self.root().into_iter().collect();
+        while let Some(id) = waiting.pop().map(|id| self.resolve(id)) {
+            if std::mem::replace(&mut seen[id.0], true) {
+                continue;
+            }
+            match &self.nodes[id.0].content {
+                Content::Sequence(items) => waiting.extend(items.iter().rev()),
+                Content::Mapping(_) => {
+                    for field in self.fields(id).iter().rev() {
+                        self.check_resulting_key(field.name)?;
+                        waiting.push(field.value);
+                    }
+                }
+                Content::Scalar { .. } | Content::Alias { .. } => {
+                    if let Some((text, Ok(Scalar::NotFinite))) = self.scalar(id) {
+                        return Err(self.error(id, format!("json: unsupported value: {text}")));
+                    }
+                }
             }
         }
         Ok(())
@@ -110,7 +145,6 @@ impl Document {
     fn check_scalar(&self, id: NodeId) -> Result<(), YamlError> {
         match self.scalar(id) {
             Some((_, Err(message))) => Err(self.error(id, message)),
-            Some((text, Ok(Scalar::NotFinite))) => Err(self.error(id, format!("json: unsupported value: {text}"))),
             _ => Ok(()),
         }
     }
@@ -118,10 +152,18 @@ impl Document {
     fn check_key(&self, id: NodeId) -> Result<(), YamlError> {
         match self.scalar(id) {
             None => Err(self.error(id, format!("invalid map key: {}", self.outline(id)))),
+            Some((_, Err(message))) => Err(self.error(id, message)),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// As a key even an infinite number is fine: it becomes a text.
+    fn check_resulting_key(&self, id: NodeId) -> Result<(), YamlError> {
+        match self.scalar(id) {
             Some((text, Ok(Scalar::Null | Scalar::Number { usable_as_key: false }))) => {
                 Err(self.error(id, format!("unsupported map key: {text}")))
             }
-            Some(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -157,8 +199,10 @@ impl Document {
         let (own_tag, text) = match content {
             Content::Sequence(_) => ("!!seq", ""),
             Content::Mapping(_) | Content::Alias { .. } => ("!!map", ""),
-            Content::Scalar { text, .. } => match self.scalar(id) {
-                Some((_, Ok(meaning))) => (scalar::tag_of(&meaning, text), text.as_str()),
+            Content::Scalar { text, plain, .. } => match self.scalar(id) {
+                Some((_, Ok(meaning))) if *plain || meaning != Scalar::Text => {
+                    (scalar::tag_of(&meaning, text), text.as_str())
+                }
                 _ => ("!!str", text.as_str()),
             },
         };

@@ -32,7 +32,7 @@ pub(super) fn resolve(tag: &str, text: &str, plain: bool) -> Result<Scalar, Stri
     let found = match kind {
         "binary" => return decode_binary(text),
         "str" => return Ok(Scalar::Text),
-        "timestamp" if looks_like_date(text) => return Ok(Scalar::Text),
+        "timestamp" if is_timestamp(text) => return Ok(Scalar::Text),
         "bool" | "int" | "float" | "null" | "timestamp" => resolve_plain(text),
         _ => return Ok(Scalar::Text),
     };
@@ -53,7 +53,7 @@ pub(super) fn tag_of(scalar: &Scalar, text: &str) -> &'static str {
         Scalar::Bool(_) => "!!bool",
         Scalar::Number { .. } if is_integer(text) => "!!int",
         Scalar::Number { .. } | Scalar::NotFinite => "!!float",
-        Scalar::Text if looks_like_date(text) => "!!timestamp",
+        Scalar::Text if is_timestamp(text) => "!!timestamp",
         Scalar::Text => "!!str",
         Scalar::Binary(_) => "!!binary",
     }
@@ -130,20 +130,74 @@ fn is_float(text: &str) -> bool {
     shaped && text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-fn looks_like_date(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes.by_ref().take(4).filter(u8::is_ascii_digit).count() == 4
-        && bytes.next() == Some(b'-')
-        && bytes.next().is_some_and(|byte| byte.is_ascii_digit())
-        && bytes.all(|byte| byte.is_ascii_digit() || b"-:.+tTzZ ".contains(&byte))
+/// Whether the text is a date, or a date and time, in one of the four layouts of yaml.v2.
+fn is_timestamp(text: &str) -> bool {
+    let mut rest = text;
+    let date = (
+        number(&mut rest, 4, 4),
+        eat(&mut rest, "-"),
+        number(&mut rest, 1, 2),
+        eat(&mut rest, "-"),
+        number(&mut rest, 1, 2),
+    );
+    let (Some(year), true, Some(month), true, Some(day)) = date else { return false };
+    if jiff::civil::Date::new(year, month as i8, day as i8).is_err() {
+        return false;
+    }
+    let zoned = match rest.chars().next() {
+        None => return true,
+        Some('T' | 't') => true,
+        Some(' ') => false,
+        Some(_) => return false,
+    };
+    rest = rest.get(1..).unwrap_or_default();
+    let below = |number: Option<i16>, limit| number.is_some_and(|number| number < limit);
+    let clock = below(number(&mut rest, 1, 2), 24)
+        && eat(&mut rest, ":")
+        && below(number(&mut rest, 1, 2), 60)
+        && eat(&mut rest, ":")
+        && below(number(&mut rest, 1, 2), 60);
+    if let Some(fraction) =
+        rest.strip_prefix(['.', ',']).filter(|fraction| fraction.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        rest = fraction.trim_start_matches(|character: char| character.is_ascii_digit());
+    }
+    let zone = match rest.strip_prefix(['+', '-']) {
+        _ if !zoned => true,
+        None => eat(&mut rest, "Z"),
+        Some(offset) => {
+            rest = offset;
+            below(number(&mut rest, 2, 2), 25) && eat(&mut rest, ":") && below(number(&mut rest, 2, 2), 61)
+        }
+    };
+    clock && zone && rest.is_empty()
+}
+
+/// Takes a number of so many digits off the text.
+fn number(rest: &mut &str, least: usize, most: usize) -> Option<i16> {
+    let digits = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    let (number, behind) = rest.split_at_checked(digits).filter(|_| digits >= least)?;
+    *rest = behind;
+    number.parse().ok()
+}
+
+fn eat(rest: &mut &str, expected: &str) -> bool {
+    let behind = rest.strip_prefix(expected);
+    *rest = behind.unwrap_or(rest);
+    behind.is_some()
 }
 
 fn decode_binary(text: &str) -> Result<Scalar, String> {
     let compact: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
     base64::engine::general_purpose::STANDARD
         .decode(compact)
-        .map(|bytes| Scalar::Binary(String::from_utf8_lossy(&bytes).into_owned()))
+        .map(|bytes| Scalar::Binary(as_text(&bytes)))
         .map_err(|_| "!!binary value contains invalid base64 data".to_owned())
+}
+
+/// Bytes as text, with a replacement character for every single byte that is none.
+fn as_text(bytes: &[u8]) -> String {
+    bytes.utf8_chunks().flat_map(|chunk| [chunk.valid().to_owned(), "\u{fffd}".repeat(chunk.invalid().len())]).collect()
 }
 
 #[cfg(test)]
@@ -179,6 +233,20 @@ mod tests {
             assert_eq!(resolve("", text, true), Ok(meaning), "{text}");
         }
         assert_eq!(resolve("", "12", false), Ok(Scalar::Text));
+    }
+
+    #[test]
+    fn dates_are_those_of_go() {
+        for text in
+            ["2026-11-21", "2026-1-2", "2026-11-21T1:2:3Z", "2026-11-21t10:00:00.5+02:00", "2026-11-21 10:00:00"]
+        {
+            assert!(is_timestamp(text), "{text}");
+        }
+        for text in
+            ["2026-11-2-", "2026-02-30", "26-11-21", "2026-11-21T10:00:00", "2026-11-21 10:00:00Z", "2026-11-21 24:0:0"]
+        {
+            assert!(!is_timestamp(text), "{text}");
+        }
     }
 
     #[test]

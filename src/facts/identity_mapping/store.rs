@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::arn::{ArnKind, CanonicalArn, PrincipalArn, arn_like, strip_path};
-use super::super::aws_auth::{AwsAuth, Entry, EntryPrincipal, LossReason, LostEntry, Place, Section, SsoMatcher};
+use super::super::aws_auth::{
+    ArnFlaw, AwsAuth, Entry, EntryPrincipal, LossReason, LostEntry, Place, Section, SsoMatcher, without_noise,
+};
 use super::super::go_text;
 use super::{Identity, UniqueIdMatch};
 
@@ -81,11 +83,22 @@ pub(super) struct Record {
     pub(super) entry: EntryRef,
     /// Empty for `sso` entries.
     pub(super) arn: String,
+    pub(super) reading: Reading,
     pub(super) sso: Option<SsoMatcher>,
     pub(super) username: Option<String>,
     pub(super) groups: Option<Vec<String>>,
     pub(super) fate: Fate,
     pub(super) access_entry: Option<AccessEntry>,
+}
+
+/// An ARN as whoever wrote it may have meant it, in lower case.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reading {
+    /// Without blanks, invisible characters and quotation marks.
+    pub(super) clean: String,
+    /// The same without the path of a role, where it has one.
+    pub(super) stripped: Option<String>,
+    pub(super) flaw: Option<ArnFlaw>,
 }
 
 /// What has become of a mapping.
@@ -180,6 +193,7 @@ impl Store {
         let record = Record {
             entry: EntryRef::Creator,
             arn: creator.to_string(),
+            reading: Reading::default(),
             sso: None,
             username: Some("kubernetes-admin".to_owned()),
             groups: Some(vec!["system:masters".to_owned()]),
@@ -196,7 +210,7 @@ impl Store {
         let [roles, users] = &self.by_arn;
         let folded = go_text::fold(&key);
         let mut candidates: Vec<usize> = roles.get(&folded).cloned().unwrap_or_default();
-        let by_pattern = self.sso_patterns.iter().filter(|(pattern, _)| arn_like(&key, pattern) == Some(true));
+        let by_pattern = self.sso_patterns.iter().filter(|(pattern, _)| arn_like(&key, pattern));
         candidates.extend(by_pattern.map(|(_, index)| index));
         if candidates.is_empty() {
             candidates = users.get(&folded).cloned().unwrap_or_default();
@@ -243,6 +257,19 @@ impl Store {
     }
 }
 
+impl Reading {
+    fn of(arn: &str) -> Self {
+        let clean = go_text::lower(&without_noise(arn));
+        let stripped = strip_path(&clean).ok().filter(|stripped| *stripped != clean);
+        Self { clean, stripped, flaw: ArnFlaw::of(arn) }
+    }
+
+    /// What EKS would look up.
+    pub(super) fn key(&self) -> &str {
+        self.stripped.as_deref().unwrap_or(&self.clean)
+    }
+}
+
 impl Record {
     fn of_aws_auth(section: Section, entry: &Entry) -> Self {
         let (arn, place, sso) = match &entry.principal {
@@ -252,6 +279,7 @@ impl Record {
         let reference = EntryRef::AwsAuth { section: section.key().to_owned(), place, entry: Some(entry.place) };
         Self {
             entry: reference,
+            reading: Reading::of(&arn),
             arn,
             sso,
             username: Some(entry.username.clone()),
@@ -265,6 +293,7 @@ impl Record {
         Self {
             entry: EntryRef::AwsAuth { section: lost.section.clone(), place: lost.place, entry: None },
             arn: lost.arn.clone(),
+            reading: Reading::of(&lost.arn),
             sso: None,
             username: Some(lost.username.clone()).filter(|username| !username.is_empty()),
             groups: Some(lost.groups.clone()),
@@ -277,6 +306,7 @@ impl Record {
         Self {
             entry: EntryRef::AccessEntry { principal_arn: entry.principal_arn.clone() },
             arn: entry.principal_arn.as_str().to_owned(),
+            reading: Reading::of(entry.principal_arn.as_str()),
             sso: None,
             username: entry.username.clone(),
             groups: entry.groups.clone(),

@@ -25,7 +25,7 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn of(evidence: &Evidence, pasted: &Pasted<'_>, cluster: &'a ClusterFacts) -> Self {
+    pub(super) fn of(evidence: &Evidence, pasted: &Pasted, cluster: &'a ClusterFacts) -> Self {
         let network = &evidence.network;
         let local = Fact::observed(&network.local_addresses, "network.localAddresses");
         let egress = Fact::observed(&network.egress_address, "network.egressAddress");
@@ -79,7 +79,7 @@ impl<'a> Place<'a> {
 }
 
 /// The addresses that the endpoint's name resolved to, or that a client named when it failed to connect.
-fn addresses(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<Vec<IpAddr>> {
+fn addresses(evidence: &Evidence, pasted: &Pasted) -> Fact<Vec<IpAddr>> {
     let network = &evidence.network;
     if let Some(found) = network.dns.found() {
         return Fact::known(parse_all(found.iter().map(String::as_str)), "network.dns");
@@ -91,15 +91,14 @@ fn addresses(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<Vec<IpAddr>> {
         ("kubernetes.version", kubernetes.version.failure().map(|failure| failure.message.as_str())),
         ("kubernetes.whoami", kubernetes.whoami.failure().map(|failure| failure.message.as_str())),
         ("kubernetes.actionAttempt", kubernetes.action_attempt.failure().map(|failure| failure.message.as_str())),
-        ("target.symptom", pasted.text),
+        ("target.symptom", Some(pasted.text.as_str())),
     ];
     for (observation, text) in texts {
         if let Some(address) = text.and_then(address_in) {
             return Fact::known(vec![address], observation);
         }
     }
-    let stated = pasted.recognition.as_ref().and_then(|recognition| recognition.stated.address.as_ref());
-    match stated.and_then(|address| address.parse().ok()) {
+    match pasted.stated.address.as_ref().and_then(|address| address.parse().ok()) {
         Some(address) => Fact::known(vec![address], "target.symptom"),
         None => Fact::Unknown(why_unsettled(&network.dns, "network.dns")),
     }

@@ -38,6 +38,10 @@ pub(super) fn applying(
     if evidence.network.tcp.found().is_some_and(|tcp| tcp.via == Some(Via::Direct)) {
         return Fact::known(None, "network.tcp");
     }
+    // A connection that was tried, and no proxy named: it was tried straight.
+    if evidence.network.tcp.failure().is_some() && evidence.environment.variables.is_none() {
+        return Fact::known(None, "network.tcp");
+    }
     let Some(variables) = &evidence.environment.variables else {
         return Fact::Unknown(why_unsettled(&evidence.network.proxy, OBSERVATION));
     };
@@ -80,7 +84,7 @@ fn is_exempt(list: &str, host: &str) -> bool {
 
 /// Whether the proxy takes the request and does not deliver it.
 pub(super) fn is_in_the_way(
-    pasted: &Pasted<'_>,
+    pasted: &Pasted,
     obstacle: &Fact<Option<(Obstacle, String)>>,
     proxy: &Fact<Option<Proxy>>,
 ) -> Fact<bool> {
@@ -89,7 +93,7 @@ pub(super) fn is_in_the_way(
             Fact::known(true, source.clone())
         }
         Fact::Known { value: Some((Obstacle::Certificate, _)) | None, source } => Fact::known(false, source.clone()),
-        _ if pasted.states("network/proxy") => Fact::known(true, "target.symptom"),
+        _ if pasted.proves("network/proxy") => Fact::known(true, "target.symptom"),
         Fact::Known { value: Some(_), .. } => proxy.clone().map(|proxy| proxy.is_some()),
         Fact::Unknown(unknown) => match proxy {
             Fact::Known { value: None, source } => Fact::known(false, source.clone()),

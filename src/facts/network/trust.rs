@@ -3,6 +3,7 @@
 use crate::{
     evidence::{Evidence, Failure},
     facts::{
+        kubeconfig::KubeconfigFacts,
         pasted::Pasted,
         value::{Fact, why_unsettled},
     },
@@ -21,7 +22,7 @@ pub(super) fn issuer(evidence: &Evidence) -> Fact<Option<String>> {
 
 /// Whether something else's certificate is shown. One for an AWS API that is not trusted settles it as well: those are
 /// signed by authorities that every machine knows.
-pub(super) fn is_intercepted(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<bool> {
+pub(super) fn is_intercepted(evidence: &Evidence, pasted: &Pasted, kubeconfig: &KubeconfigFacts) -> Fact<bool> {
     let aws = &evidence.aws;
     let aws_calls = [
         ("aws.caller", aws.caller.failure()),
@@ -34,6 +35,10 @@ pub(super) fn is_intercepted(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<b
             return Fact::known(true, observation);
         }
     }
+    // Another server has another certificate, and nothing need come between.
+    if kubeconfig.endpoint_matches.is(&false) {
+        return Fact::known(false, "kubeconfig and aws.cluster endpoint");
+    }
     if let Some(session) = evidence.network.tls.found() {
         return match &session.issuer {
             _ if session.verified => Fact::known(false, "network.tls"),
@@ -41,7 +46,7 @@ pub(super) fn is_intercepted(evidence: &Evidence, pasted: &Pasted<'_>) -> Fact<b
             None => Fact::unknown("network.tls", "the issuer of the certificate was not seen"),
         };
     }
-    if pasted.states("network/tls-interception") {
+    if pasted.proves("network/tls-interception") {
         return Fact::known(true, "target.symptom");
     }
     Fact::Unknown(why_unsettled(&evidence.network.tls, "network.tls"))

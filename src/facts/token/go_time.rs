@@ -4,8 +4,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::super::go_text;
-
 const LAYOUT: &str = "20060102T150405Z";
 
 /// A time as it stands in `X-Amz-Date`. The error is Go's.
@@ -22,11 +20,12 @@ pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
     let nanosecond = reader.fraction();
     reader.literal("Z")?;
     if !reader.rest.is_empty() {
-        return Err(reader.because(&format!("extra text: {}", go_text::quote(reader.rest))));
+        return Err(reader.because(&format!("extra text: {}", quote(reader.rest))));
     }
     let date = Date::new(year, month as i8, day as i8).map_err(|_| reader.because("day out of range"))?;
     let time = date.at(hour as i8, minute as i8, second as i8, nanosecond);
-    TimeZone::UTC.to_timestamp(time).map_err(|error| reader.because(&error.to_string()))
+    // The last hours of the year 9999 are beyond a time stamp, and far enough in the future as it is.
+    Ok(TimeZone::UTC.to_timestamp(time).unwrap_or(Timestamp::MAX))
 }
 
 /// A time as Go prints it: `2026-11-21 09:44:58 +0000 UTC`.
@@ -57,7 +56,7 @@ impl<'a> Reader<'a> {
 
     /// Hours may have one digit.
     fn hour(&mut self) -> Result<i16, String> {
-        let digits = if self.rest.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit()) { 2 } else { 1 };
+        let digits = if self.rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit) { 2 } else { 1 };
         self.number(digits, "15", "hour", 0..=23)
     }
 
@@ -80,13 +79,27 @@ impl<'a> Reader<'a> {
     }
 
     fn cannot_parse(&self, element: &str) -> String {
-        let (text, rest) = (go_text::quote(self.text), go_text::quote(self.rest));
+        let (text, rest) = (quote(self.text), quote(self.rest));
         format!("parsing time {text} as \"{LAYOUT}\": cannot parse {rest} as \"{element}\"")
     }
 
     fn because(&self, why: &str) -> String {
-        format!("parsing time {}: {why}", go_text::quote(self.text))
+        format!("parsing time {}: {why}", quote(self.text))
     }
+}
+
+/// Package `time` has a `quote` of its own.
+fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ' '..='\u{7f}' => quoted.push(character),
+            _ => quoted.extend(character.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}"))),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 #[cfg(test)]
@@ -99,11 +112,13 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-21T09:44:58Z");
         assert_eq!(print(time), "2026-11-21 09:44:58 +0000 UTC");
         assert_eq!(print(parse("20261121T094458.250Z").unwrap()), "2026-11-21 09:44:58.25 +0000 UTC");
+        assert_eq!(parse("99991231T235959Z").unwrap(), Timestamp::MAX);
         for (text, message) in [
             ("2026-11-21", r#"parsing time "2026-11-21" as "20060102T150405Z": cannot parse "-11-21" as "01""#),
             ("20261321T094458Z", r#"parsing time "20261321T094458Z": month out of range"#),
             ("20260230T094458Z", r#"parsing time "20260230T094458Z": day out of range"#),
             ("20261121T094458Zx", r#"parsing time "20261121T094458Zx": extra text: "x""#),
+            ("\u{e9}\"", r#"parsing time "\xc3\xa9\"" as "20060102T150405Z": cannot parse "\xc3\xa9\"" as "2006""#),
             ("20261121T094458", r#"parsing time "20261121T094458" as "20060102T150405Z": cannot parse "" as "Z""#),
         ] {
             assert_eq!(parse(text).unwrap_err(), message);

@@ -1,5 +1,7 @@
 //! A URL and its query as Go's `net/url` reads them.
 
+use std::net::Ipv6Addr;
+
 use super::super::go_text;
 
 /// The parts of a URL that the authenticator looks at.
@@ -92,10 +94,21 @@ fn host(authority: &str) -> Result<String, String> {
     if user.is_some_and(|user| !user.chars().all(allowed_in_user)) {
         return Err("net/url: invalid userinfo".to_owned());
     }
-    let port =
-        host.find(':').filter(|_| !host.starts_with('[')).and_then(|colon| host.get(colon..)).unwrap_or_default();
-    if !port.bytes().skip(1).all(|digit| digit.is_ascii_digit()) {
+    let (address, port) = match host.rfind('[') {
+        Some(0) => {
+            let end = host.rfind(']').ok_or("missing ']' in host")?;
+            (host.get(1..end), host.get(end + 1..))
+        }
+        Some(_) => return Err("invalid IP-literal".to_owned()),
+        None => (None, host.find(':').and_then(|colon| host.get(colon..))),
+    };
+    let port = port.unwrap_or_default();
+    if !port.is_empty() && !port.strip_prefix(':').is_some_and(|port| port.bytes().all(|digit| digit.is_ascii_digit()))
+    {
         return Err(format!("invalid port {} after host", go_text::quote(port)));
+    }
+    if let Some(address) = address.filter(|address| address.parse::<Ipv6Addr>().is_err()) {
+        return Err(format!("invalid host: ParseAddr({}): unable to parse IP", go_text::quote(address)));
     }
     Ok(String::from_utf8_lossy(&unescape(host, Mode::Host)?).into_owned())
 }
@@ -144,6 +157,9 @@ mod tests {
         assert_eq!(parse("https:x").unwrap().host, "");
         assert_eq!(parse("").unwrap().scheme, "");
         assert_eq!(parse("https://a:b/").unwrap_err(), "invalid port \":b\" after host");
+        assert_eq!(parse("https://[::1]:443/").unwrap().host, "[::1]:443");
+        assert_eq!(parse("https://[::1/").unwrap_err(), "missing ']' in host");
+        assert_eq!(parse("https://a[b]/").unwrap_err(), "invalid IP-literal");
         assert_eq!(parse("https://a%41/").unwrap_err(), "invalid URL escape \"%41\"");
         assert_eq!(parse("https://a/%zz").unwrap_err(), "invalid URL escape \"%zz\"");
         assert_eq!(parse("a:b\n").unwrap_err(), "net/url: invalid control character in URL");

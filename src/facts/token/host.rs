@@ -14,7 +14,8 @@ pub(super) fn verify(host: &str, server: &Server) -> Result<String, Rejection> {
     let region = region_of(host)
         .map_err(|why| Rejection::format(format!("could not parse region for pre-signed URL {host}, {why}")))?;
     let Server { partition, region: server_region } = server;
-    if host == GLOBAL_HOST {
+    // The server takes every host whose second label is `global` for the global endpoint.
+    if host == GLOBAL_HOST || region == "global" {
         return match partition {
             Partition::Aws => Ok("global".to_owned()),
             _ => Err(Rejection::format(format!("global endpoint unsupported in partition {}", partition.id()))),
@@ -113,6 +114,7 @@ mod tests {
             (Partition::Aws, "", "could not parse region for pre-signed URL , host is empty"),
             (Partition::Aws, "sts.-a.amazonaws.com", "invalid region identifier"),
             (Partition::AwsCn, "sts.amazonaws.com", "global endpoint unsupported in partition aws-cn"),
+            (Partition::AwsIso, "sts.global.amazonaws.com", "global endpoint unsupported in partition aws-iso"),
         ] {
             let refused = verdict(partition, host).unwrap_err();
             assert!(refused.starts_with(message), "{host}: {refused}");

@@ -1,0 +1,353 @@
+//! Where yaml.v2 and the YAML 1.2 parser see different syntax: tabs, tags, keys of flow mappings, the end of the document.
+
+use std::borrow::Cow;
+
+use granit_parser::{ErrorKind, Event, ScalarStyle, ScanError, Span};
+
+use super::super::source::Repair;
+use super::super::{Content, Node, NodeId, Place, YamlError};
+use super::{Builder, Collection, Failure, refusal, start_of};
+
+impl<'a> Builder<'a> {
+    /// yaml.v2 knows no flow indicators in a tag: in `[!a, b]` the comma belongs to it.
+    pub(super) fn tag(&self, span: &Span) -> Result<(), Failure> {
+        let range = span.byte_range().unwrap_or_default();
+        let written = self.text.get(range.clone()).unwrap_or_default();
+        let is_verbatim = written.starts_with("!<");
+        let is_tag_character =
+            |character: char| character.is_ascii_alphanumeric() || "-_;/?:@&=+$,.!~*'()[]%".contains(character);
+        if !is_verbatim && !written.chars().all(is_tag_character) {
+            return Err(refusal(start_of(span), "did not find expected whitespace or line break"));
+        }
+        let behind = self.text.get(range.end..).unwrap_or_default();
+        match Repair::encode(self.text, range.end).filter(|_| !is_verbatim) {
+            None if !behind.starts_with(['{', '}']) => Ok(()),
+            repair => {
+                Err(Failure { repair, ..refusal(start_of(span), "did not find expected whitespace or line break") })
+            }
+        }
+    }
+
+    pub(super) fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, span: &Span) -> Result<Content, Failure> {
+        let place = start_of(span);
+        let refuse = |message: &str| Err(refusal(place, message));
+        let range = span.byte_range().unwrap_or_default();
+        let plain = style == ScalarStyle::Plain;
+        // The parser says `~` where nothing is written.
+        let nothing = plain && range.is_empty();
+        let mut text = if nothing { String::new() } else { self.stand_ins.restore(text) };
+        let parent = self.open.last();
+        let explicit = self.text.get(..range.start).unwrap_or_default().trim_end().ends_with('?');
+        let unmarked = nothing && !explicit && span.tag_span().is_none();
+        if unmarked && parent.is_some_and(|parent| !parent.is_sequence && parent.key.is_none()) {
+            return refuse("did not find expected key");
+        }
+        if plain && parent.is_some_and(|parent| !parent.is_block) {
+            if text.starts_with(':') {
+                return refuse("did not find expected node content");
+            }
+            if text.contains('?') {
+                let repair = text.starts_with('?').then(|| Repair::blanks(range.start + 1, 1));
+                return Err(Failure { repair, ..refusal(place, "did not find expected ',' or ']'") });
+            }
+        }
+        if plain && self.has_tabs && self.tab_in_indentation_behind(range.end) {
+            return refuse("found a tab character that violates indentation");
+        }
+        if style == ScalarStyle::DoubleQuoted && has_escaped_slash(self.text.get(range.clone()).unwrap_or_default()) {
+            return refuse("found unknown escape character");
+        }
+        // At the end of the text, yaml.v2 adds no line break to a block scalar.
+        let in_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if in_block && parent.is_none() && span.start.col() == 0 && !text.is_empty() {
+            // Its lines have to be indented, even where nothing is around it.
+            let repair = Some(Repair::cut(self.text, range.start));
+            return Err(Failure { repair, ..refusal(place, "did not find expected <document start>") });
+        }
+        let last_line = self.text.rsplit('\n').next().unwrap_or_default();
+        if in_block && range.end >= self.text.len() && !last_line.trim().is_empty() && text.ends_with('\n') {
+            text.pop();
+        }
+        Ok(Content::Scalar { text, plain, lines: 1 + span.end.line() - span.start.line() })
+    }
+
+    /// Between tokens, a line must not begin with a tab, not even an empty one, except inside a flow collection.
+    pub(super) fn refuse_tabs_before(&self, start: usize) -> Result<(), YamlError> {
+        let in_flow = self.open.last().is_some_and(|collection| !collection.is_block);
+        let gap = self.text.get(self.searched..start).unwrap_or_default();
+        if !in_flow && gap.contains('\t') {
+            for (index, line) in gap.split('\n').enumerate() {
+                let at_line_start = index > 0 || self.searched == 0;
+                let column = line.len() - line.trim_start_matches(' ').len();
+                if at_line_start && line[column..].starts_with('\t') {
+                    let before = self.text.get(..self.searched).unwrap_or_default();
+                    let place = Place { line: 1 + before.matches('\n').count() + index, column: column + 1 };
+                    let message = "found character that cannot start any token".to_owned();
+                    return Err(YamlError { place: Some(place), message });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn skip_tabs_in(&mut self, event: &Event<'_>, span: &Span) {
+        let Some(range) = span.byte_range() else { return };
+        self.searched = self.searched.max(range.end);
+        if matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..)) && !range.is_empty() {
+            self.searched += self.space_behind(range.end).len();
+        }
+    }
+
+    /// The white space behind a plain scalar, which belongs to it.
+    fn space_behind(&self, end: usize) -> &'a str {
+        let behind = self.text.get(end..).unwrap_or_default();
+        let length = behind.find(|character| !" \t\r\n".contains(character)).unwrap_or(behind.len());
+        behind.get(..length).unwrap_or_default()
+    }
+
+    /// Whether the item of a block sequence is separated from its dash by a tab.
+    pub(super) fn follows_tab(&self, span: &Span) -> bool {
+        let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
+        let blanks = before.len() - before.trim_end_matches([' ', '\t']).len();
+        let (before, blanks) = before.split_at(before.len() - blanks);
+        before.ends_with('-') && blanks.contains('\t')
+    }
+
+    /// Whether the white space behind a plain scalar has a line with a tab where only blanks may indent.
+    fn tab_in_indentation_behind(&self, end: usize) -> bool {
+        let block = self.open.iter().rev().find(|collection| collection.is_block);
+        let indent = block.map_or(0, |block| self.nodes[block.id.0].place.column);
+        self.space_behind(end).split('\n').skip(1).any(|line| line.find('\t').is_some_and(|column| column < indent))
+    }
+
+    /// What yaml.v2 sees differently in a key of a flow mapping, now that its value has come.
+    pub(super) fn check_flow_key(&self, key: NodeId, value: &Span) -> Result<(), Failure> {
+        let Some(&Collection { key_is_explicit, key_end, .. }) = self.open.last() else {
+            return Ok(());
+        };
+        let (before, behind) =
+            value.start.byte_offset().and_then(|start| self.text.split_at_checked(start)).unwrap_or_default();
+        let has_colon = !value.is_empty() || behind.starts_with(':');
+        let Node { content: Content::Scalar { plain, lines, .. }, place, .. } = &self.nodes[key.0] else {
+            return Ok(());
+        };
+        let gap = before.get(key_end..).and_then(|gap| gap.split(':').next()).unwrap_or_default();
+        if has_colon && !key_is_explicit && (*lines > 1 || gap.contains('\n')) {
+            return Err(refusal(*place, "did not find expected ',' or '}'"));
+        }
+        if *plain && value.is_empty() && gap.is_empty() && ends_with_colon(behind) {
+            let repair = Some(self.plain_colon(before.len()));
+            return Err(Failure { repair, ..refusal(*place, "did not find expected key") });
+        }
+        Ok(())
+    }
+
+    /// A tab between the colon behind a `? key` and its value.
+    pub(super) fn check_block_value(&self, value: &Span) -> Result<(), Failure> {
+        let parent = self.open.last().filter(|parent| self.has_tabs && parent.key_is_explicit);
+        let start = value.start.byte_offset().unwrap_or_default();
+        match parent.and_then(|parent| self.text.get(parent.key_end..start)) {
+            Some(gap) if gap.contains(":\t") => {
+                Err(refusal(start_of(value), "found character that cannot start any token"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Has a colon read as a part of the plain text before it, as yaml.v2 does at the end of an item of a flow collection.
+    fn plain_colon(&self, at: usize) -> Repair {
+        Repair { range: at..at + 1, by: self.stand_ins.colon.to_string() }
+    }
+
+    /// A scan error, and the change that lets the YAML 1.2 parser see what yaml.v2 sees.
+    pub(super) fn failure(&self, error: &ScanError) -> Failure {
+        let marker = error.marker();
+        let at = marker.byte_offset().unwrap_or_default();
+        let place = Place { line: marker.line(), column: marker.col() + 1 };
+        let message = in_words_of_go(error.kind()).map_or_else(|| error.info(), str::to_owned);
+        let repair = match error.kind() {
+            // A line of a quoted text that is indented less than its entry.
+            ErrorKind::InvalidQuotedScalarIndent | ErrorKind::TabInIndentation => Repair::indent(self.text, at),
+            // A `#` right behind a quoted text.
+            ErrorKind::CommentNotSeparated => Some(Repair::blanks(at, 1)),
+            ErrorKind::TabInBlockIndentation => self.flow_tab(at),
+            // A block scalar that is the whole document, and a line that is not indented.
+            ErrorKind::InvalidBlockScalarIndent if self.open.is_empty() && place.column == 1 => {
+                Some(Repair::cut(self.text, at))
+            }
+            // `!a,b c`
+            ErrorKind::InvalidTagTerminator => self.text.get(at..).and_then(|tag| {
+                let indicator = at + tag.find([',', '[', ']', ' ', '\n'])?;
+                Repair::encode(self.text, indicator)
+            }),
+            // `{a: b:}`
+            ErrorKind::ExpectedFlowMappingSeparator if self.text.get(at..).is_some_and(ends_with_colon) => {
+                Some(self.plain_colon(at))
+            }
+            // `[-]`
+            ErrorKind::PlainScalarStartsWithDashFlowIndicator if self.text.get(at..).is_some_and(is_lone_dash) => {
+                Some(Repair { range: at..at + 1, by: "'-'".to_owned() })
+            }
+            // Something behind a text or a flow collection that is the whole document, or to the left of the document.
+            ErrorKind::InvalidTrailingSingleQuotedScalar
+            | ErrorKind::InvalidTrailingDoubleQuotedScalar
+            | ErrorKind::MisplacedFlowCollectionEnd
+                if self.ends_at(at, place) =>
+            {
+                Some(Repair::cut(self.text, at))
+            }
+            _ => None,
+        };
+        Failure { repair, ..refusal(place, &message) }
+    }
+
+    /// Has a tab read as a blank that indents a line inside a flow collection, where yaml.v2 does not mind.
+    fn flow_tab(&self, behind: usize) -> Option<Repair> {
+        let before = self.text.get(..behind)?;
+        let content = before.trim_end().len();
+        let in_flow =
+            before.get(..content)?.ends_with([',', '[', '{']) || self.text.get(behind..)?.starts_with([']', '}']);
+        let tab = content + before.get(content..)?.find('\t')?;
+        in_flow.then(|| Repair { range: tab..tab + 1, by: " ".to_owned() })
+    }
+
+    /// Whether the document ends before this byte, and what follows is no mistake by itself.
+    fn ends_at(&self, end: usize, place: Place) -> bool {
+        let (before, behind) = self.text.split_at_checked(end).unwrap_or_default();
+        let inside = self.open.first().is_some_and(|root| place.column >= self.nodes[root.id.0].place.column);
+        let starts_token = !behind.starts_with([':', '@', '`', '%', '|', '>', '&', '*', '!', '\'', '"']);
+        let complete = !self.open.is_empty() || before.trim_end().ends_with([']', '}', '\'', '"']);
+        !inside && complete && starts_token && self.open.iter().all(|collection| collection.is_block)
+    }
+}
+
+/// Whether a plain text in a flow collection ends with the colon that begins here.
+fn ends_with_colon(text: &str) -> bool {
+    text.starts_with(":,") || text.starts_with(":]") || text.starts_with(":}")
+}
+
+fn is_lone_dash(text: &str) -> bool {
+    text.starts_with("-,") || text.starts_with("-]") || text.starts_with("-}")
+}
+
+/// Whether yaml.v2 meets the error too, although the document before it is complete: it looks one token ahead.
+pub(super) fn spoils_the_end(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::MappingValueNotAllowed
+            | ErrorKind::BlockSequenceEntryNotAllowed
+            | ErrorKind::UnexpectedCharacter { .. }
+            | ErrorKind::TabNotAllowed
+    )
+}
+
+/// What yaml.v2 says for the mistakes that people make.
+fn in_words_of_go(kind: &ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::TabInPlainScalar | ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation => {
+            Some("found a tab character that violates indentation")
+        }
+        ErrorKind::UnexpectedCharacter { .. } | ErrorKind::TabNotAllowed => {
+            Some("found character that cannot start any token")
+        }
+        ErrorKind::MappingValueNotAllowed => Some("mapping values are not allowed in this context"),
+        ErrorKind::ExpectedBlockSequenceEntry => Some("did not find expected '-' indicator"),
+        ErrorKind::ExpectedBlockMappingKey => Some("did not find expected key"),
+        ErrorKind::ExpectedFlowSequenceSeparator => Some("did not find expected ',' or ']'"),
+        ErrorKind::ExpectedFlowMappingSeparator => Some("did not find expected ',' or '}'"),
+        ErrorKind::MissingAnchorOrAliasName => Some("did not find expected alphabetic or numeric character"),
+        ErrorKind::UnclosedQuotedScalar => Some("found unexpected end of stream"),
+        ErrorKind::SimpleKeyExpected => Some("could not find expected ':'"),
+        _ => None,
+    }
+}
+
+/// Whether a double-quoted text has `\/`, which only YAML 1.2 knows.
+fn has_escaped_slash(quoted: &str) -> bool {
+    let mut escaped = false;
+    quoted.chars().any(|character| {
+        let found = escaped && character == '/';
+        escaped = character == '\\' && !escaped;
+        found
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Document, Value};
+
+    fn reads(text: &str) -> bool {
+        Document::parse(text).is_ok_and(|document| document.check().is_ok())
+    }
+
+    #[test]
+    fn what_yaml_v2_takes_is_taken() {
+        for text in [
+            "- \"a\nb\"",
+            "- 'a\n\n\tb'",
+            "- \"a\"#c",
+            "- {a: -, b: [-]}",
+            "- {a: b:}",
+            "- {\n\ta: b,\n\tc: \"d\"\n\t}",
+            "- !a,b c",
+            "'a' b",
+            "[a] ]",
+            "  - a\n]",
+            "- a\n...\n\t@",
+            "- a\n%YAML 1.1",
+            "\u{feff}\u{feff}- a",
+            "- .inf: a",
+            "- {a: .nan, a: b}",
+            "--- |\nnot indented: [",
+            "--- |\n  \n- not indented: [",
+        ] {
+            assert!(reads(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_yaml_v2_refuses_is_refused() {
+        for text in [
+            "%YAML 1.2\n---\n- a",
+            "%FOO\n---\n- a",
+            "...\n- a",
+            "-\ta",
+            "? a\n:\tb",
+            "\t\n- a",
+            "- a\n\t",
+            "- :",
+            "[a? b]",
+            "- {a: :b}",
+            "- {a\n b: c}",
+            "- {a\n: c}",
+            "- !a#b c",
+            "- {a: !b}",
+            "- \"\\/\"",
+            "a\n\n- b: c",
+            "'a' @",
+            "- {a: .nan}",
+        ] {
+            assert!(!reads(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_text() {
+        let first = |text: &str| {
+            let document = Document::parse(text).unwrap();
+            match document.value(document.root().unwrap()) {
+                Value::List(items) => match document.value(items[0]) {
+                    Value::Text(text) => text.into_owned(),
+                    other => format!("{other:?}"),
+                },
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(first("[a:]"), "a:");
+        assert_eq!(first("[a:, b]"), "a:");
+        assert_eq!(first("[!x, b]"), "b");
+        assert_eq!(first("[-]"), "-");
+        assert_eq!(first("- |\n  a"), "a");
+        assert_eq!(first("- |\n  a\n "), "a\n");
+    }
+}
