@@ -88,10 +88,12 @@ impl Facts {
         let pasted = pasted::Pasted::read(evidence);
         let kubeconfig = kubeconfig::derive(evidence, &pasted);
         let exec = exec::derive(evidence, &kubeconfig, &pasted);
-        let asked = action::as_requested(&authorization::asking::asked_action(evidence).unwrap_or_else(default_action));
-        let symptom = observed_symptom::derive(evidence, &asked);
-        let cluster = cluster::derive(evidence, &kubeconfig);
-        let network = network::derive(evidence, &kubeconfig, &cluster);
+        let asked_action = authorization::asking::asked_action(evidence, &pasted);
+        let is_asked = asked_action.is_some();
+        let asked = action::as_requested(&asked_action.unwrap_or_else(default_action));
+        let symptom = observed_symptom::derive(evidence, &pasted, &asked);
+        let cluster = cluster::derive(evidence, &pasted, &kubeconfig);
+        let network = network::derive(evidence, &pasted, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
         let mapping = mapping::derive(evidence, &subject, &cluster);
         let rooms =
@@ -99,6 +101,7 @@ impl Facts {
         let credentials = credentials::derive(evidence, rooms);
         let token = token_facts::derive(evidence, &kubeconfig, &cluster, &pasted);
         let known = authorization::Known {
+            pasted: &pasted,
             subject: &subject,
             kubeconfig: &kubeconfig,
             cluster: &cluster,
@@ -106,14 +109,14 @@ impl Facts {
             symptom: &symptom,
         };
         let authorization = authorization::derive(evidence, &known, &asked);
-        let classes = observed_symptom::classes(evidence, &symptom, &kubeconfig, &exec, &network);
+        let classes = observed_symptom::classes(evidence, &pasted, &symptom, &kubeconfig, &exec, &network);
         let fails = observed_symptom::fails(&classes, &authorization.allowed);
         Self {
             credentials,
             token,
             subject,
-            action: action_facts(&asked, authorization::asking::asked_action(evidence).is_some()),
-            workload: workload::derive(evidence, &authorization),
+            action: action_facts(&asked, is_asked),
+            workload: workload::derive(evidence, &pasted, &authorization),
             authorization,
             mapping,
             cluster,

@@ -8,6 +8,7 @@ use super::{
     kubeconfig::KubeconfigFacts,
     mapping::{MappingFacts, MappingSource},
     observed_symptom::{Answer, SymptomFacts},
+    pasted::Pasted,
     rbac::{self, BindingKind, Grant, MissingList, RbacIndex, RbacLists},
     subject::Subject,
     value::{Fact, Missing, Unknown, choice, facts},
@@ -86,6 +87,8 @@ facts! {
         "widenedPolicy" widened_policy: Fact<Option<String>>,
         /// That scope, beside what it covers now.
         "widenedScope" widened_scope: Fact<Option<String>>,
+        /// The scope that it has now.
+        "formerScope" former_scope: Fact<Option<String>>,
         /// ARN of the least access policy that allows the action.
         "leastPolicy" least_policy: Fact<Option<String>>,
         /// The scope with which it does.
@@ -121,6 +124,7 @@ const EVERYBODY: &str = "system:authenticated";
 
 /// What the other rooms know and this one builds on.
 pub(crate) struct Known<'a> {
+    pub(crate) pasted: &'a Pasted,
     pub(crate) subject: &'a Subject,
     pub(crate) kubeconfig: &'a KubeconfigFacts,
     pub(crate) cluster: &'a ClusterFacts,
@@ -133,7 +137,8 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
     let index = RbacIndex::new(RbacLists::of(&evidence.kubernetes));
     let impersonated = special::impersonated(evidence, known.kubeconfig);
     let impersonates = impersonated.value().is_some_and(Option::is_some);
-    let asking = Asking::of(evidence, known.mapping);
+    let refusal = asking::refusal(evidence, known.pasted);
+    let asking = Asking::of(evidence, known.mapping, refusal.as_ref());
     let own_policies = policies::associated(evidence, &asking, false);
     let own_policies_allow = own_policies.value().is_some_and(|own| {
         matches!(access_policies::decide(own, asked), PolicyDecision::Allowed(_))
@@ -143,11 +148,10 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
     let model = Model { index: &index, user: &user, policies: &policies };
     let decision = model.decide(asked);
     let allowed = decision.clone().map(|by| by.is_some());
-    let refusal = asking::refusal(evidence);
     let (refused, by_server) = refused(known.symptom, refusal.as_ref(), asked, &allowed);
     let facts_of_bindings = of_bindings(evidence, known, &model, asked, refusal.as_ref(), &refused);
     let judged = policies.as_ref().and_then(|policies| policies::judged(policies, asked));
-    let gate = gate::gate(evidence);
+    let gate = gate::gate(evidence, known.pasted);
     let least_role = suggestions::least_role(evidence, &index, asked);
     let least_policy = policies::least(known.cluster, asked);
     let widened = policies::widened(&judged, asked);
@@ -155,8 +159,8 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
         disagreement: special::disagreement(evidence, known.subject, known.mapping, asked, &allowed),
         impersonation: special::impersonation(refusal.as_ref(), &impersonated, own_policies_allow),
         impersonated: impersonated.map(|user| user.map(|(name, _)| name)),
-        console: special::console(evidence, known.mapping, &model.decide(&special::console_action()).map(|by| by.is_some())),
-        reserved_group: special::reserved_group(evidence),
+        console: special::console(evidence, known.pasted, known.mapping, &model.decide(&special::console_action()).map(|by| by.is_some())),
+        reserved_group: special::reserved_group(known.pasted),
         allowed,
         by: decision,
         refused,
@@ -172,8 +176,9 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
         has_policies: judged.clone().map(|policies| !policies.is_empty()),
         policy_gap: policies::gap(&judged, by_server),
         policies: judged,
-        widened_scope: widened.clone().map(|widened| widened.map(|(_, scope)| scope)),
-        widened_policy: widened.map(|widened| widened.map(|(arn, _)| arn)),
+        widened_scope: widened.clone().map(|widened| widened.map(|widened| widened.scope)),
+        former_scope: widened.clone().map(|widened| widened.map(|widened| widened.former)),
+        widened_policy: widened.map(|widened| widened.map(|widened| widened.arn)),
         least_scope: least_policy.clone().map(|least| least.map(|(_, scope)| scope)),
         least_policy: least_policy.map(|least| least.map(|(arn, _)| arn)),
         suggested_group: suggestions::group(evidence, &index, asked),
@@ -278,16 +283,16 @@ fn of_bindings(
                 is_bound,
                 held: bindings::held(&denial.bound, &unread),
                 elsewhere: bindings::elsewhere(evidence, &denial.elsewhere),
-                missing_roles: bindings::missing_roles(evidence, &denial.bound, refusal, &unread, refused),
-                near_names: near::near_names(evidence, &groups, &denial.near_misses, &unread, refused),
+                missing_roles: bindings::missing_roles(evidence, known.pasted, &denial.bound, refusal, &unread, refused),
+                near_names: near::near_names(evidence, known.pasted, &groups, &denial.near_misses, &unread, refused),
             }
         }
         Fact::Unknown(unknown) => OfBindings {
             is_bound: Fact::Unknown(unknown.clone()),
             held: Fact::Unknown(unknown.clone()),
             elsewhere: Fact::Unknown(unknown.clone()),
-            missing_roles: bindings::missing_roles(evidence, &[], refusal, unknown, refused),
-            near_names: near::near_names(evidence, &Fact::known(Vec::new(), ENTRIES), &[], unknown, refused),
+            missing_roles: bindings::missing_roles(evidence, known.pasted, &[], refusal, unknown, refused),
+            near_names: near::near_names(evidence, known.pasted, &Fact::known(Vec::new(), ENTRIES), &[], unknown, refused),
         },
     }
 }

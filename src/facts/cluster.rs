@@ -2,12 +2,10 @@
 
 use super::{
     kubeconfig::KubeconfigFacts,
+    pasted::Pasted,
     value::{Fact, facts, why_unsettled},
 };
-use crate::{
-    evidence::{Cluster, Evidence, Failure, Observed},
-    symptom,
-};
+use crate::evidence::{Cluster, Evidence, Failure, Observed};
 
 facts! {
     /// The cluster.
@@ -63,7 +61,7 @@ const OBSERVATION: &str = "aws.cluster";
 const NEW_FOR_MINUTES: i64 = 30;
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> ClusterFacts {
+pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, kubeconfig: &KubeconfigFacts) -> ClusterFacts {
     let described = &evidence.aws.cluster;
     let text = |part: fn(&Cluster) -> Option<&String>| described_part(evidence, |cluster| part(cluster).cloned());
     let mode = mode(evidence);
@@ -82,7 +80,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Clust
         siblings: Fact::observed(&evidence.aws.cluster_names, "aws.clusterNames")
             .map(|names| names.cloned().unwrap_or_default()),
         status: text(|cluster| cluster.status.as_ref()),
-        serving: serving(evidence),
+        serving: serving(evidence, pasted),
         health_issue: described_part(evidence, health_issue),
         is_new: age_minutes(evidence).map(|age| age < NEW_FOR_MINUTES),
         age_minutes: age_minutes(evidence),
@@ -115,18 +113,16 @@ fn exists(evidence: &Evidence) -> Fact<bool> {
 }
 
 /// Whether the API server is there. An EKS message that says it is not settles it as well.
-fn serving(evidence: &Evidence) -> Fact<bool> {
+fn serving(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     let described = &evidence.aws.cluster;
     if let Some(status) = described.found().and_then(|cluster| cluster.status.as_deref()) {
         return Fact::known(matches!(status, "ACTIVE" | "UPDATING"), OBSERVATION);
     }
-    let pasted = evidence.target.symptom.as_deref().map(symptom::recognise);
-    match pasted.and_then(|pasted| pasted.proves) {
-        Some(("cluster/not-active", message)) if message.id == "update-kubeconfig-status" => {
-            Fact::known(false, "target.symptom")
-        }
-        _ => Fact::Unknown(why_unsettled(described, OBSERVATION)),
+    // The same cause is stated by "has an update in progress", while which it serves.
+    if pasted.proves("cluster/not-active") && pasted.says("Cluster status is") {
+        return Fact::known(false, "target.symptom");
     }
+    Fact::Unknown(why_unsettled(described, OBSERVATION))
 }
 
 /// The first of `cluster.health.issues`, in EKS' words.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::{
     cluster::ClusterFacts,
     kubeconfig::{self, KubeconfigFacts},
+    pasted::Pasted,
     value::{Fact, Unknown, choice, facts, why_unsettled},
 };
 use crate::evidence::{Evidence, Failure, Observed};
@@ -114,13 +115,18 @@ facts! {
 }
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, cluster: &ClusterFacts) -> NetworkFacts {
+pub(crate) fn derive(
+    evidence: &Evidence,
+    pasted: &Pasted,
+    kubeconfig: &KubeconfigFacts,
+    cluster: &ClusterFacts,
+) -> NetworkFacts {
     let network = &evidence.network;
     let host = host(kubeconfig, cluster);
     let answers = answers(evidence);
     let proxy = proxy::applying(evidence, kubeconfig, &host);
     let obstacle = obstacle::obstacle(evidence, &answers, &proxy);
-    let place = place::Place::of(evidence, cluster);
+    let place = place::Place::of(evidence, pasted, cluster);
     NetworkFacts {
         dns: step(&network.dns, "network.dns", |_| Reach::Reached),
         tcp: step(&network.tcp, "network.tcp", |_| Reach::Reached),
@@ -135,10 +141,10 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, cluster:
             Fact::Known { value: Some((_, words)), source } => Fact::known(Some(words.clone()), source.clone()),
             other => other.clone().map(|_| None),
         },
-        proxy_is_in_the_way: proxy::is_in_the_way(evidence, &obstacle, &proxy),
+        proxy_is_in_the_way: proxy::is_in_the_way(pasted, &obstacle, &proxy),
         obstacle: obstacle.map(|found| found.map(|(obstacle, _)| obstacle)),
         answers,
-        is_local: is_local(evidence, &host),
+        is_local: is_local(pasted, &host),
         host,
         is_private_address: place.is_private(),
         is_beside_endpoint: place.is_beside_endpoint(),
@@ -149,7 +155,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, cluster:
         proxy: proxy.clone().map(|proxy| proxy.map(|proxy| proxy.url)),
         proxy_from: proxy.map(|proxy| proxy.map(|proxy| proxy.from)),
         issuer: trust::issuer(evidence),
-        is_intercepted: trust::is_intercepted(evidence),
+        is_intercepted: trust::is_intercepted(evidence, pasted),
     }
 }
 
@@ -172,16 +178,16 @@ fn without_port(authority: &str) -> &str {
 }
 
 /// Whether the client talks to its own machine, which no cluster's endpoint is.
-fn is_local(evidence: &Evidence, host: &Fact<Option<String>>) -> Fact<bool> {
+fn is_local(pasted: &Pasted, host: &Fact<Option<String>>) -> Fact<bool> {
     let is_loopback = |host: &str| {
         host == "localhost"
             || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified())
     };
-    let pasted = evidence.target.symptom.as_deref().map(crate::symptom::recognise).map(|pasted| pasted.stated);
-    let stated = pasted.and_then(|stated| stated.host.or(stated.address));
+    let stated = Some(&pasted.stated);
+    let stated = stated.and_then(|stated| stated.host.as_ref().or(stated.address.as_ref()));
     match (host, stated) {
         (Fact::Known { value: Some(host), source }, _) => Fact::known(is_loopback(host), source.clone()),
-        (_, Some(stated)) => Fact::known(is_loopback(without_port(&stated)), "target.symptom"),
+        (_, Some(stated)) => Fact::known(is_loopback(without_port(stated)), "target.symptom"),
         (host, None) => host.clone().map(|_| false),
     }
 }

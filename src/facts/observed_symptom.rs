@@ -1,16 +1,16 @@
 //! The symptoms: what the evidence shows from outside, and what the user pasted.
 
 use super::{
-    action::parse_forbidden,
     authorization::asking::is_about,
     exec::{ExecFacts, ExecOutcome},
     kubeconfig::{KubeconfigFacts, KubeconfigState},
     network::{NetworkFacts, Obstacle, classify},
+    pasted::Pasted,
     value::{Fact, choice, facts},
 };
 use crate::{
     evidence::{Action, Evidence, Failure, Observed},
-    symptom::{self, SymptomClass},
+    symptom::SymptomClass,
 };
 
 choice! {
@@ -40,31 +40,27 @@ facts! {
         "pasted" pasted: Fact<Vec<String>>,
         /// Whether anything was seen or pasted that fails.
         "fails" fails: Fact<bool>,
-        /// Whether what the user pasted happens from here as well.
-        "isReproduced" is_reproduced: Fact<bool>,
+        /// Whether what was seen contradicts what the user pasted.
+        "isContradicted" is_contradicted: Fact<bool>,
         /// Whether STS throttled the control plane when it checked the token.
         "stsThrottled" sts_throttled: Fact<bool>,
     }
 }
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, asked: &Action) -> SymptomFacts {
+pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, asked: &Action) -> SymptomFacts {
     let answer = answer(evidence, asked);
     SymptomFacts {
         fails: Fact::known(false, "target.symptom"),
-        is_reproduced: is_reproduced(evidence, &answer),
-        sts_throttled: sts_throttled(evidence),
+        is_contradicted: is_contradicted(evidence, pasted, &answer),
+        sts_throttled: sts_throttled(evidence, pasted),
         answer,
         refusal: refusal(evidence),
         pasted: Fact::known(
-            pasted_classes(evidence).into_iter().map(|class| class.name().to_owned()).collect(),
+            pasted.classes.iter().map(|class| class.name().to_owned()).collect(),
             "target.symptom",
         ),
     }
-}
-
-fn pasted_classes(evidence: &Evidence) -> Vec<SymptomClass> {
-    evidence.target.symptom.as_deref().map(|text| symptom::recognise(text).classes).unwrap_or_default()
 }
 
 /// What the API server says to the subject. It proves nothing when somebody else's principal was asked about.
@@ -138,35 +134,40 @@ pub(crate) fn fails(classes: &Classes, allowed: &Fact<bool>) -> Fact<bool> {
     Fact::known(allowed.is(&false) && classes.decisive.is_empty(), "what was seen")
 }
 
-/// Whether the API server still answers as the pasted text says. A text about something else than an answer of the API
+/// Whether the API server answers otherwise than the pasted text says. A text about something else than an answer of the API
 /// server is settled by any answer.
-fn is_reproduced(evidence: &Evidence, answer: &Fact<Answer>) -> Fact<bool> {
-    let pasted = pasted_classes(evidence);
-    let is_of = |class: SymptomClass| pasted.contains(&class);
+fn is_contradicted(evidence: &Evidence, pasted: &Pasted, answer: &Fact<Answer>) -> Fact<bool> {
+    let is_of = |class: SymptomClass| pasted.shows(class);
     // Nodes, the console and calls to AWS are no clients of the API server from here.
     let is_elsewhere = [SymptomClass::Node, SymptomClass::Console, SymptomClass::Aws].into_iter().any(is_of);
-    if pasted.is_empty() || is_elsewhere || pasted == [SymptomClass::Works] {
-        return Fact::known(true, "target.symptom");
+    if is_elsewhere || matches!(pasted.classes.as_slice(), [] | [SymptomClass::Works]) {
+        return Fact::known(false, "target.symptom");
     }
     // A refusal that names another user than the one seen here is no contradiction.
-    let other_user = evidence.target.symptom.as_deref().and_then(parse_forbidden).is_some_and(|refusal| {
+    let other_user = pasted.refusal.as_ref().is_some_and(|refusal| {
         evidence.kubernetes.whoami.found().is_some_and(|user| user.username != refusal.username)
     });
-    answer.clone().map(|answer| match answer {
-        Answer::Allowed => other_user,
-        Answer::Authenticated => is_of(SymptomClass::Forbidden),
-        Answer::Forbidden => is_of(SymptomClass::Forbidden),
-        Answer::Unauthorized | Answer::Anonymous => true,
-    })
+    match answer {
+        Fact::Known { value, source } => {
+            let contradicts = match value {
+                Answer::Allowed => !other_user,
+                Answer::Authenticated | Answer::Forbidden => !is_of(SymptomClass::Forbidden),
+                Answer::Unauthorized | Answer::Anonymous => false,
+            };
+            Fact::known(contradicts, source.clone())
+        }
+        // Nothing was seen that could.
+        Fact::Unknown(_) => Fact::known(false, "target.symptom"),
+    }
 }
 
 /// Whether the authenticator's log, or a line of it that was pasted, shows a refusal because STS throttled it.
-fn sts_throttled(evidence: &Evidence) -> Fact<bool> {
+fn sts_throttled(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     let shows = |line: &str| {
         let is_throttling = ["Throttling", "Rate exceeded", "TooManyRequests"].iter().any(|word| line.contains(word));
         is_throttling && (line.contains("access denied") || line.contains("getCallerIdentity"))
     };
-    if evidence.target.symptom.as_deref().is_some_and(|text| text.lines().any(shows)) {
+    if pasted.text.lines().any(shows) {
         return Fact::known(true, "target.symptom");
     }
     let lines = Fact::observed(&evidence.logs.authenticator, "logs.authenticator");
@@ -194,12 +195,13 @@ impl Classes {
 /// Gathers the symptom classes in evidence.
 pub(crate) fn classes(
     evidence: &Evidence,
+    pasted: &Pasted,
     symptom: &SymptomFacts,
     kubeconfig: &KubeconfigFacts,
     exec: &ExecFacts,
     network: &NetworkFacts,
 ) -> Classes {
-    let mut classes = Classes { decisive: pasted_classes(evidence), incidental: Vec::new() };
+    let mut classes = Classes { decisive: pasted.classes.to_vec(), incidental: Vec::new() };
     if evidence.target.principal.is_some() {
         return classes;
     }

@@ -1,6 +1,7 @@
 //! The pasted error text, read once for the rooms that draw on it: which cause it states by itself, and what it names.
 //! It may be old or of another client, so it never outweighs what was looked up here.
 
+use super::action::{Forbidden, parse_forbidden};
 use crate::{
     evidence::Evidence,
     symptom::{self, StatedFacts, SymptomClass},
@@ -24,6 +25,8 @@ pub(crate) struct Pasted {
     pub(crate) clients: Vec<&'static str>,
     /// What it names.
     pub(crate) stated: StatedFacts,
+    /// The refusal of an authorizer in it.
+    pub(crate) refusal: Option<Forbidden>,
 }
 
 impl Pasted {
@@ -41,6 +44,7 @@ impl Pasted {
             clients: recognition.messages.iter().map(|one| one.message.client).collect(),
             classes: recognition.classes,
             stated: recognition.stated,
+            refusal: parse_forbidden(text),
         }
     }
 
@@ -52,6 +56,16 @@ impl Pasted {
     /// Whether this cause may be behind the text.
     pub(crate) fn may_be(&self, cause: &str) -> bool {
         self.may_be.contains(&cause)
+    }
+
+    /// Whether it shows this symptom.
+    pub(crate) fn shows(&self, class: SymptomClass) -> bool {
+        self.classes.contains(&class)
+    }
+
+    /// Whether it holds these words.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.text.contains(words)
     }
 
     /// Whether a client of this name, or one of its relatives, wrote the text.

@@ -4,12 +4,10 @@
 use super::{
     authorization::{AuthorizationFacts, CallerKind, asking::service_account},
     cluster::now,
+    pasted::Pasted,
     value::{Fact, choice, facts, why_unsettled},
 };
-use crate::{
-    evidence::{CredentialProvider, Evidence, TokenKind, TokenStatement},
-    symptom,
-};
+use crate::evidence::{CredentialProvider, Evidence, TokenKind, TokenStatement};
 
 choice! {
     /// Where a pod's AWS credentials come from.
@@ -60,15 +58,15 @@ facts! {
 }
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, authorization: &AuthorizationFacts) -> WorkloadFacts {
+pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, authorization: &AuthorizationFacts) -> WorkloadFacts {
     let account = authorization.username.clone().map(|username| {
         service_account(&username).map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
     });
     WorkloadFacts {
         is_pod: is_pod(evidence),
         credentials: credentials(evidence),
-        problem: problem(evidence, authorization),
-        token_expired: token_expired(evidence),
+        problem: problem(evidence, pasted, authorization),
+        token_expired: token_expired(evidence, pasted),
         token_expired_at: Fact::observed(&evidence.static_token, "staticToken")
             .map(|token| token.and_then(|token| token.expires_at).map(|at| at.to_string())),
         service_account: account.clone().map(|account| account.map(|(namespace, name)| format!("{namespace}:{name}"))),
@@ -121,7 +119,7 @@ fn credentials(evidence: &Evidence) -> Fact<PodCredentials> {
 }
 
 /// Whether AWS refuses sts:AssumeRoleWithWebIdentity, as a call says or the pasted text.
-fn role_refused(evidence: &Evidence) -> Fact<bool> {
+fn role_refused(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     let aws = &evidence.aws;
     let is_it = |text: &str| text.contains("AssumeRoleWithWebIdentity") || text.contains("OpenIDConnect provider");
     let calls = [
@@ -140,14 +138,14 @@ fn role_refused(evidence: &Evidence) -> Fact<bool> {
     if evidence.exec.found().is_some_and(|run| run.exit_code != Some(0) && is_it(&run.stderr)) {
         return Fact::known(true, "exec");
     }
-    if evidence.target.symptom.as_deref().is_some_and(is_it) {
+    if is_it(&pasted.text) {
         return Fact::known(true, "target.symptom");
     }
     Fact::observed(&aws.caller, "aws.caller").map(|_| false)
 }
 
 /// What goes wrong because the caller is a pod.
-fn problem(evidence: &Evidence, authorization: &AuthorizationFacts) -> Fact<Option<PodProblem>> {
+fn problem(evidence: &Evidence, pasted: &Pasted, authorization: &AuthorizationFacts) -> Fact<Option<PodProblem>> {
     match (&authorization.caller, &authorization.refused) {
         (Fact::Known { value: CallerKind::ServiceAccount, source }, Fact::Known { value: true, .. }) => {
             return Fact::known(Some(PodProblem::ServiceAccount), source.clone());
@@ -155,15 +153,14 @@ fn problem(evidence: &Evidence, authorization: &AuthorizationFacts) -> Fact<Opti
         (Fact::Known { value: CallerKind::ServiceAccount, .. }, refused) => return refused.clone().map(|_| None),
         _ => {}
     }
-    let pasted = evidence.target.symptom.as_deref().and_then(|text| symptom::recognise(text).proves);
-    if pasted.is_some_and(|(cause, _)| cause == "other/workload-identity") {
+    if pasted.proves("other/workload-identity") {
         return Fact::known(Some(PodProblem::RoleRefused), "target.symptom");
     }
     is_pod(evidence).and_then(|is_pod| {
         if !is_pod {
             return Fact::known(None, "environment.variables");
         }
-        match (role_refused(evidence), &authorization.caller) {
+        match (role_refused(evidence, pasted), &authorization.caller) {
             (Fact::Known { value: true, source }, _) => Fact::known(Some(PodProblem::RoleRefused), source),
             (_, Fact::Known { value, source }) => {
                 Fact::known((*value == CallerKind::Nobody).then_some(PodProblem::NotMapped), source.clone())
@@ -179,14 +176,13 @@ fn is_service_account_token(token: &TokenStatement) -> bool {
 }
 
 /// Whether the token that is sent is a service account's and has expired; also by the API server's own words.
-fn token_expired(evidence: &Evidence) -> Fact<bool> {
-    let says_so = |text: &str| text.contains("service account token has expired");
-    let pasted = evidence.target.symptom.as_deref();
-    if pasted.is_some_and(says_so) {
+fn token_expired(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
+    const EXPIRED: &str = "service account token has expired";
+    if pasted.says(EXPIRED) {
         return Fact::known(true, "target.symptom");
     }
     let lines = evidence.logs.authenticator.found();
-    if lines.is_some_and(|lines| lines.iter().any(|line| says_so(line))) {
+    if lines.is_some_and(|lines| lines.iter().any(|line| line.contains(EXPIRED))) {
         return Fact::known(true, "logs.authenticator");
     }
     if evidence.target.principal.is_some() {

@@ -9,6 +9,7 @@ use crate::{
         arn::{RawArn, strip_path},
         aws_auth::AwsAuth,
         mapping::{MappingFacts, MappingSource},
+        pasted::Pasted,
         rbac,
         value::{Fact, Unknown},
     },
@@ -23,8 +24,8 @@ pub(crate) struct Refusal {
 }
 
 /// The refusal that the diagnosis is about: the pasted one, else the one that the action itself met.
-pub(crate) fn refusal(evidence: &Evidence) -> Option<Refusal> {
-    let pasted = evidence.target.symptom.as_deref().and_then(parse_forbidden);
+pub(crate) fn refusal(evidence: &Evidence, pasted: &Pasted) -> Option<Refusal> {
+    let pasted = pasted.refusal.clone();
     pasted.map(|words| Refusal { words, observation: "target.symptom" }).or_else(|| observed_refusal(evidence))
 }
 
@@ -47,8 +48,8 @@ fn observed_refusal(evidence: &Evidence) -> Option<Refusal> {
 
 /// The action that the diagnosis is about: that of a pasted refusal, else the one asked about, else the one that was
 /// refused; nothing if neither is there.
-pub(crate) fn asked_action(evidence: &Evidence) -> Option<Action> {
-    let pasted = evidence.target.symptom.as_deref().and_then(parse_forbidden).and_then(|words| words.action);
+pub(crate) fn asked_action(evidence: &Evidence, pasted: &Pasted) -> Option<Action> {
+    let pasted = pasted.refusal.as_ref().and_then(|words| words.action.clone());
     let refused = || observed_refusal(evidence).and_then(|refusal| refusal.words.action);
     pasted.or_else(|| evidence.target.action.clone()).or_else(refused)
 }
@@ -74,11 +75,10 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn of(evidence: &Evidence, mapping: &MappingFacts) -> Self {
-        let refusal = refusal(evidence);
+    pub(super) fn of(evidence: &Evidence, mapping: &MappingFacts, refusal: Option<&Refusal>) -> Self {
         let whoami = evidence.kubernetes.whoami.found().filter(|_| evidence.target.principal.is_none());
         match refusal {
-            Some(refusal) => Self::of_name(evidence, mapping, whoami, refusal.words.username, refusal.observation),
+            Some(refusal) => Self::of_name(evidence, mapping, whoami, refusal.words.username.clone(), refusal.observation),
             None => match whoami {
                 Some(user) => Self::of_whoami(mapping, user),
                 None => Self::of_mapping(mapping),

@@ -8,10 +8,11 @@ use super::{
 use crate::{
     evidence::{Action, Evidence, Observed, RbacBinding, RbacSubject, UserInfo},
     facts::{
+        pasted::Pasted,
         rbac::{BindingKind, Bound, BoundRole, Lack, RoleLookup},
         value::{Fact, Unknown, facts, why_unsettled},
     },
-    symptom::{self, SymptomClass},
+    symptom::SymptomClass,
 };
 
 facts! {
@@ -151,6 +152,7 @@ pub(super) fn elsewhere(evidence: &Evidence, bound: &[Bound<'_>]) -> Fact<Vec<Fa
 /// its refusal.
 pub(super) fn missing_roles(
     evidence: &Evidence,
+    pasted: &Pasted,
     bound: &[BoundRole<'_>],
     refusal: Option<&Refusal>,
     unread: &Unknown,
@@ -167,7 +169,7 @@ pub(super) fn missing_roles(
             }
         }
     }
-    missing.extend(node_manager(evidence));
+    missing.extend(node_manager(evidence, pasted));
     if missing.is_empty() && !unread.missing.is_empty() { Fact::Unknown(unread.clone()) } else { Fact::known(missing, BINDINGS) }
 }
 
@@ -208,11 +210,9 @@ fn missing_role(bound: &Bound<'_>, refused: &Fact<bool>) -> MissingRoleFacts {
 }
 
 /// The ClusterRole that EKS needs to make nodes join, if the lists show that it is gone and a node group complains.
-fn node_manager(evidence: &Evidence) -> Option<Fact<MissingRoleFacts>> {
+fn node_manager(evidence: &Evidence, pasted: &Pasted) -> Option<Fact<MissingRoleFacts>> {
     const NODE_MANAGER: &str = "eks:node-manager";
-    let pasted = evidence.target.symptom.as_deref().map(symptom::recognise)?;
-    let is_suspected = pasted.causes.iter().any(|(cause, _)| *cause == "authorization/role-missing");
-    if !is_suspected || !pasted.classes.contains(&SymptomClass::Node) {
+    if !pasted.may_be("authorization/role-missing") || !pasted.shows(SymptomClass::Node) {
         return None;
     }
     let matters = Fact::known(true, "target.symptom");

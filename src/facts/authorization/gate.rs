@@ -5,9 +5,10 @@ use crate::{
     evidence::{Evidence, Failure},
     facts::{
         action::parse_forbidden,
+        pasted::Pasted,
         value::{Fact, choice, why_unsettled},
     },
-    symptom::{self, SymptomClass},
+    symptom::SymptomClass,
 };
 
 choice! {
@@ -27,17 +28,16 @@ choice! {
 }
 
 /// The gate and its words, if the request met one; absent if an authorizer refused it or it worked.
-pub(super) fn gate(evidence: &Evidence) -> Fact<Option<(Gate, String)>> {
-    if let Some(text) = &evidence.target.symptom {
-        if let Some(gate) = in_words(text) {
-            return Fact::known(Some((gate, first_line(text, gate))), "target.symptom");
-        }
-        if symptom::recognise(text).proves.is_some_and(|(cause, _)| cause == "authorization/not-rbac") {
-            return Fact::known(Some((Gate::Throttling, text.trim().to_owned())), "target.symptom");
-        }
-        if parse_forbidden(text).is_some() {
-            return Fact::known(None, "target.symptom");
-        }
+pub(super) fn gate(evidence: &Evidence, pasted: &Pasted) -> Fact<Option<(Gate, String)>> {
+    let text = pasted.text.as_str();
+    if let Some(gate) = in_words(text) {
+        return Fact::known(Some((gate, first_line(text, gate))), "target.symptom");
+    }
+    if pasted.proves("authorization/not-rbac") {
+        return Fact::known(Some((Gate::Throttling, text.trim().to_owned())), "target.symptom");
+    }
+    if pasted.refusal.is_some() {
+        return Fact::known(None, "target.symptom");
     }
     let attempt = &evidence.kubernetes.action_attempt;
     if evidence.target.principal.is_none()
@@ -46,8 +46,7 @@ pub(super) fn gate(evidence: &Evidence) -> Fact<Option<(Gate, String)>> {
         return Fact::known(of_failure(failure).map(|gate| (gate, failure.summary())), "kubernetes.actionAttempt");
     }
     // A pasted 403 without the authorizer's words may come from anywhere.
-    let pasted = evidence.target.symptom.as_deref().map(symptom::recognise);
-    if attempt.found().is_none() && pasted.is_some_and(|pasted| pasted.classes.contains(&SymptomClass::Forbidden)) {
+    if attempt.found().is_none() && pasted.shows(SymptomClass::Forbidden) {
         return Fact::Unknown(why_unsettled(attempt, "kubernetes.actionAttempt"));
     }
     Fact::known(None, "kubernetes.actionAttempt")

@@ -6,10 +6,11 @@ use crate::{
     evidence::Evidence,
     facts::{
         aws_auth::AwsAuth,
+        pasted::Pasted,
         rbac::{NearMiss, NearMissKind},
         value::{Fact, Unknown, choice, facts},
     },
-    symptom::{self, SymptomClass},
+    symptom::SymptomClass,
 };
 
 choice! {
@@ -58,6 +59,7 @@ const KNOWN_GROUPS: [&str; 3] = ["system:masters", "system:bootstrappers", "syst
 /// All near names, of groups and of the user.
 pub(super) fn near_names(
     evidence: &Evidence,
+    pasted: &Pasted,
     groups: &Fact<Vec<String>>,
     misses: &[NearMiss<'_>],
     unread: &Unknown,
@@ -68,7 +70,7 @@ pub(super) fn near_names(
     for group in own {
         found.extend(misspelt_known_group(group, refused.clone()).map(|near| Fact::known(near, "the mapping")));
     }
-    if is_about_nodes(evidence) {
+    if pasted.shows(SymptomClass::Node) {
         found.extend(of_node_roles(evidence));
     }
     for miss in misses.iter().filter(|miss| is_likely_slip(miss)) {
@@ -137,11 +139,6 @@ fn misspelt_known_group(group: &str, matters: Fact<bool>) -> Option<NearNameFact
         is_group: true,
         matters,
     })
-}
-
-fn is_about_nodes(evidence: &Evidence) -> bool {
-    let pasted = evidence.target.symptom.as_deref().map(symptom::recognise);
-    pasted.is_some_and(|pasted| pasted.classes.contains(&SymptomClass::Node))
 }
 
 /// The misspelt groups of the entries of aws-auth that are made for nodes.

@@ -141,17 +141,25 @@ pub(super) fn least(cluster: &ClusterFacts, action: &Action) -> Fact<Option<(Str
     Fact::known(least, "target.action")
 }
 
-/// A scope that takes in the action beside what the policy covers already; for the policy that needs the least change.
-pub(super) fn widened(judged: &Fact<Vec<PolicyFacts>>, action: &Action) -> Fact<Option<(String, String)>> {
+/// The policy that would allow the action with a wider scope, and its scope.
+#[derive(Debug, Clone)]
+pub(super) struct Widened {
+    pub(super) arn: String,
+    /// The scope as it is.
+    pub(super) former: String,
+    /// The scope that takes in the action as well.
+    pub(super) scope: String,
+}
+
+/// The first policy that would allow the action if it applied there.
+pub(super) fn widened(judged: &Fact<Vec<PolicyFacts>>, action: &Action) -> Fact<Option<Widened>> {
     judged.as_ref().map(|policies| {
         let policy = policies.iter().find(|policy| policy.would_allow == Some(true) && policy.verdict != PolicyVerdict::Allows)?;
+        let former = format!("type=namespace,namespaces={}", policy.namespaces.join(","));
         let scope = match (&action.namespace, policy.verdict) {
-            (Some(namespace), PolicyVerdict::OtherNamespace) => {
-                let all: Vec<&str> = policy.namespaces.iter().map(String::as_str).chain([namespace.as_str()]).collect();
-                format!("type=namespace,namespaces={}", all.join(","))
-            }
+            (Some(namespace), PolicyVerdict::OtherNamespace) => format!("{former},{namespace}"),
             _ => "type=cluster".to_owned(),
         };
-        Some((policy.arn.clone(), scope))
+        Some(Widened { arn: policy.arn.clone(), former, scope })
     })
 }

@@ -3,16 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use super::asking::{Refusal, is_about, refusal};
+use super::asking::{Refusal, is_about};
 use crate::{
     evidence::{Action, Evidence},
     facts::{
         kubeconfig::{self, KubeconfigFacts},
         mapping::{MappingFacts, MappingSource},
+        pasted::Pasted,
         subject::{Subject, SubjectOrigin},
         value::{Fact, choice},
     },
-    symptom::{self, SymptomClass},
+    symptom::SymptomClass,
 };
 
 choice! {
@@ -65,10 +66,9 @@ pub(super) fn impersonation(
 }
 
 /// The group beginning with `system:` that an access entry was to have and cannot.
-pub(super) fn reserved_group(evidence: &Evidence) -> Fact<Option<String>> {
-    let Some(text) = evidence.target.symptom.as_deref() else { return Fact::known(None, "target.symptom") };
-    let pasted = symptom::recognise(text);
-    if pasted.proves.is_some_and(|(cause, _)| cause == "authorization/reserved-group") {
+pub(super) fn reserved_group(pasted: &Pasted) -> Fact<Option<String>> {
+    let text = pasted.text.as_str();
+    if pasted.proves("authorization/reserved-group") {
         let named = text.split_once("kubernetes group name ").and_then(|(_, rest)| rest.split_whitespace().next());
         return Fact::known(Some(named.unwrap_or("system:").to_owned()), "target.symptom");
     }
@@ -81,13 +81,16 @@ pub(super) fn reserved_group(evidence: &Evidence) -> Fact<Option<String>> {
 }
 
 /// What the EKS console lacks. `may_look` says whether the principal may list what its pages show.
-pub(super) fn console(evidence: &Evidence, mapping: &MappingFacts, may_look: &Fact<bool>) -> Fact<Option<ConsoleProblem>> {
-    let pasted = evidence.target.symptom.as_deref().map(symptom::recognise);
+pub(super) fn console(
+    evidence: &Evidence,
+    pasted: &Pasted,
+    mapping: &MappingFacts,
+    may_look: &Fact<bool>,
+) -> Fact<Option<ConsoleProblem>> {
     let program = evidence.target.program.as_ref().map(|program| program.name.to_lowercase());
-    let is_console = pasted.as_ref().is_some_and(|pasted| pasted.classes.contains(&SymptomClass::Console))
+    let is_console = pasted.shows(SymptomClass::Console)
         || program.is_some_and(|name| name.contains("console"));
-    let is_refused_by_iam = |text: &str| text.contains("not authorized to perform: eks:AccessKubernetesApi");
-    if evidence.target.symptom.as_deref().is_some_and(is_refused_by_iam) {
+    if pasted.says("not authorized to perform: eks:AccessKubernetesApi") {
         return Fact::known(Some(ConsoleProblem::IamPermission), "target.symptom");
     }
     if !is_console {
@@ -120,7 +123,7 @@ pub(super) fn disagreement(
     if evidence.target.principal.is_some() {
         return Fact::known(None, "target.principal");
     }
-    let review = kubernetes.access_review.found().filter(|_| is_about(evidence, asked) && refusal(evidence).is_none());
+    let review = kubernetes.access_review.found().filter(|_| is_about(evidence, asked));
     if let (Some(review), Some(model)) = (review, allowed.value())
         && review.allowed != *model
     {

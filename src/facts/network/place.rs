@@ -8,9 +8,9 @@ use crate::{
     evidence::Evidence,
     facts::{
         cluster::ClusterFacts,
+        pasted::Pasted,
         value::{Fact, why_unsettled},
     },
-    symptom,
 };
 
 /// The addresses at both ends, and what the cluster lets in.
@@ -25,13 +25,13 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn of(evidence: &Evidence, cluster: &'a ClusterFacts) -> Self {
+    pub(super) fn of(evidence: &Evidence, pasted: &Pasted, cluster: &'a ClusterFacts) -> Self {
         let network = &evidence.network;
         let local = Fact::observed(&network.local_addresses, "network.localAddresses");
         let egress = Fact::observed(&network.egress_address, "network.egressAddress");
         Self {
             cluster,
-            addresses: addresses(evidence),
+            addresses: addresses(evidence, pasted),
             local: local.map(|found| parse_all(found.into_iter().flatten().map(String::as_str))),
             egress: egress.and_then(|found| match found.and_then(|text| text.trim().parse().ok()) {
                 Some(address) => Fact::known(address, "network.egressAddress"),
@@ -79,7 +79,7 @@ impl<'a> Place<'a> {
 }
 
 /// The addresses that the endpoint's name resolved to, or that a client named when it failed to connect.
-fn addresses(evidence: &Evidence) -> Fact<Vec<IpAddr>> {
+fn addresses(evidence: &Evidence, pasted: &Pasted) -> Fact<Vec<IpAddr>> {
     let network = &evidence.network;
     if let Some(found) = network.dns.found() {
         return Fact::known(parse_all(found.iter().map(String::as_str)), "network.dns");
@@ -91,14 +91,14 @@ fn addresses(evidence: &Evidence) -> Fact<Vec<IpAddr>> {
         ("kubernetes.version", kubernetes.version.failure().map(|failure| failure.message.as_str())),
         ("kubernetes.whoami", kubernetes.whoami.failure().map(|failure| failure.message.as_str())),
         ("kubernetes.actionAttempt", kubernetes.action_attempt.failure().map(|failure| failure.message.as_str())),
-        ("target.symptom", evidence.target.symptom.as_deref()),
+        ("target.symptom", Some(pasted.text.as_str())),
     ];
     for (observation, text) in texts {
         if let Some(address) = text.and_then(address_in) {
             return Fact::known(vec![address], observation);
         }
     }
-    let stated = evidence.target.symptom.as_deref().and_then(|text| symptom::recognise(text).stated.address);
+    let stated = pasted.stated.address.as_ref();
     match stated.and_then(|address| address.parse().ok()) {
         Some(address) => Fact::known(vec![address], "target.symptom"),
         None => Fact::Unknown(why_unsettled(&network.dns, "network.dns")),

@@ -5,9 +5,9 @@ use crate::{
     evidence::{Evidence, Observed, Via},
     facts::{
         kubeconfig::{self, KubeconfigFacts},
+        pasted::Pasted,
         value::{Fact, why_unsettled},
     },
-    symptom,
 };
 
 /// A proxy that applies.
@@ -80,17 +80,16 @@ fn is_exempt(list: &str, host: &str) -> bool {
 
 /// Whether the proxy takes the request and does not deliver it.
 pub(super) fn is_in_the_way(
-    evidence: &Evidence,
+    pasted: &Pasted,
     obstacle: &Fact<Option<(Obstacle, String)>>,
     proxy: &Fact<Option<Proxy>>,
 ) -> Fact<bool> {
-    let pasted = || evidence.target.symptom.as_deref().and_then(|text| symptom::recognise(text).proves);
     match obstacle {
         Fact::Known { value: Some((Obstacle::Proxy | Obstacle::OtherServer, _)), source } => {
             Fact::known(true, source.clone())
         }
         Fact::Known { value: Some((Obstacle::Certificate, _)) | None, source } => Fact::known(false, source.clone()),
-        _ if pasted().is_some_and(|(cause, _)| cause == "network/proxy") => Fact::known(true, "target.symptom"),
+        _ if pasted.proves("network/proxy") => Fact::known(true, "target.symptom"),
         Fact::Known { value: Some(_), .. } => proxy.clone().map(|proxy| proxy.is_some()),
         Fact::Unknown(unknown) => match proxy {
             Fact::Known { value: None, source } => Fact::known(false, source.clone()),

@@ -91,7 +91,8 @@ fn a_new_cluster_is_told_by_the_servers_clock() {
 aws: {{cluster: {{found: {{createdAt: 2026-11-21T10:00:00Z}}}}}}"
         );
         let evidence = Evidence::from_text("test.yaml", &text).unwrap();
-        cluster::derive(&evidence, &kubeconfig::derive(&evidence, &crate::facts::pasted::Pasted::read(&evidence))).is_new
+        let pasted = Pasted::read(&evidence);
+        cluster::derive(&evidence, &pasted, &kubeconfig::derive(&evidence, &pasted)).is_new
     };
     assert!(is_new("2026-11-21T10:12:00Z", 0.0).is(&true));
     assert!(is_new("2026-11-21T12:12:00Z", 0.0).is(&false));

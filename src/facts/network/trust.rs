@@ -2,8 +2,10 @@
 
 use crate::{
     evidence::{Evidence, Failure},
-    facts::value::{Fact, why_unsettled},
-    symptom,
+    facts::{
+        pasted::Pasted,
+        value::{Fact, why_unsettled},
+    },
 };
 
 use super::{Obstacle, obstacle::classify};
@@ -19,7 +21,7 @@ pub(super) fn issuer(evidence: &Evidence) -> Fact<Option<String>> {
 
 /// Whether something else's certificate is shown. One for an AWS API that is not trusted settles it as well: those are
 /// signed by authorities that every machine knows.
-pub(super) fn is_intercepted(evidence: &Evidence) -> Fact<bool> {
+pub(super) fn is_intercepted(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
     let aws = &evidence.aws;
     let aws_calls = [
         ("aws.caller", aws.caller.failure()),
@@ -39,8 +41,8 @@ pub(super) fn is_intercepted(evidence: &Evidence) -> Fact<bool> {
             None => Fact::unknown("network.tls", "the issuer of the certificate was not seen"),
         };
     }
-    match evidence.target.symptom.as_deref().map(symptom::recognise).and_then(|pasted| pasted.proves) {
-        Some(("network/tls-interception", _)) => Fact::known(true, "target.symptom"),
-        _ => Fact::Unknown(why_unsettled(&evidence.network.tls, "network.tls")),
+    if pasted.proves("network/tls-interception") {
+        return Fact::known(true, "target.symptom");
     }
+    Fact::Unknown(why_unsettled(&evidence.network.tls, "network.tls"))
 }
