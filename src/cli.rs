@@ -34,17 +34,13 @@ pub enum Command {
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Print one cause in full: when it is the cause, how it looks, what fixes it.
-    #[command(
-        after_help = "Examples:\n  eks-doctor explain mapping/role-path\n  eks-doctor explain none   (the end of an id is enough if it is the only one)"
-    )]
+    #[command(after_help = "Examples:\n  eks-doctor explain mapping/role-path\n  eks-doctor explain none   (the end of an id is enough if it is the only one)")]
     Explain(ExplainArgs),
     /// List, show and check the rules.
     #[command(subcommand, after_help = RULES_EXAMPLES)]
     Rules(RulesCommand),
     /// Run the diagnosis on evidence that ships with the program; without a name, list what there is.
-    #[command(
-        after_help = "Examples:\n  eks-doctor demo\n  eks-doctor demo mapping/role-path\n  eks-doctor demo authorization/no-binding --output json"
-    )]
+    #[command(after_help = "Examples:\n  eks-doctor demo\n  eks-doctor demo mapping/role-path\n  eks-doctor demo authorization/no-binding --output json")]
     Demo(DemoArgs),
 }
 

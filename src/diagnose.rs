@@ -16,8 +16,8 @@ use crate::{
     observation,
     rank::{Candidate, rank},
     report::{
-        Authorization, Certainty, Check, CheckOutcome, CitedFact, Finding, Fix, Identity, Mapping, Report,
-        ReportTarget, RuledOut, Step, Unseen, Verdict,
+        Authorization, Certainty, Check, CheckOutcome, CitedFact, Finding, Fix, Identity, Mapping, Report, ReportTarget,
+        RuledOut, Step, Unseen, Verdict,
     },
     rule::{self, Cited, Library, Outcome, Renderer, Rule, Scope},
     symptom::SymptomClass,
@@ -97,9 +97,7 @@ fn judge<'a>(library: &'a Library, facts: &'a Node, classes: &Classes) -> (Vec<S
 /// What the facts say of one rule: the suspects it yields, or the fact that rules it out.
 fn judge_rule<'a>(rule: &'a Rule, facts: &'a Node) -> Result<Vec<Suspect<'a>>, Cited> {
     let suspect = |it, outcome| match outcome {
-        Outcome::Yes if rule.provable => {
-            Ok(Suspect { rule, it, certainty: Certainty::Confirmed, unknown: Unknown::default() })
-        }
+        Outcome::Yes if rule.provable => Ok(Suspect { rule, it, certainty: Certainty::Confirmed, unknown: Unknown::default() }),
         Outcome::Yes => Ok(Suspect { rule, it, certainty: Certainty::Possible, unknown: Unknown::default() }),
         Outcome::Unknown(unknown) => Ok(Suspect { rule, it, certainty: Certainty::Possible, unknown }),
         Outcome::No(cited) => Err(cited),
@@ -187,14 +185,12 @@ impl Writer<'_> {
         let rule = suspect.rule;
         let it = self.element(suspect);
         let text = |template| self.renderer.render(template, Some(&it));
-        let scope =
-            Scope { facts: self.facts, it: suspect.it.and_then(|(_, node)| Some((rule.each.as_deref()?, node))) };
+        let scope = Scope { facts: self.facts, it: suspect.it.and_then(|(_, node)| Some((rule.each.as_deref()?, node))) };
         let mut cited = rule.when.cited(scope);
         cited.extend(rule.unless.cited(scope));
-        let offered = rule
-            .fixes
-            .iter()
-            .filter(|fix| fix.when.all(scope) == Outcome::Yes && fix.unless.none(scope) == Outcome::Yes);
+        let offered = rule.fixes.iter().filter(|fix| {
+            fix.when.all(scope) == Outcome::Yes && fix.unless.none(scope) == Outcome::Yes
+        });
         Finding {
             rank,
             id: rule.id.clone(),
@@ -243,11 +239,7 @@ impl Writer<'_> {
 
 /// The facts that a finding rests on; for one that is only possible also what it lacks, so that it is never without.
 fn cited_facts(cited: Vec<Cited>, unknown: &Unknown) -> Vec<CitedFact> {
-    let known = cited.into_iter().map(|fact| CitedFact {
-        fact: fact.fact,
-        value: fact.value,
-        source: fact.source.into_owned(),
-    });
+    let known = cited.into_iter().map(|fact| CitedFact { fact: fact.fact, value: fact.value, source: fact.source.into_owned() });
     let missing = unknown.missing.iter().map(|missing| CitedFact {
         fact: missing.observation.to_string(),
         value: format!("unknown: {}", missing.why),
@@ -296,16 +288,12 @@ fn unknowns(suspects: &[Suspect<'_>], writer: &Writer<'_>) -> Vec<Unseen> {
 }
 
 fn verdict(facts: &Facts, findings: &[Finding], checks: &[Check]) -> Verdict {
-    if findings.iter().any(|finding| finding.verdict == Certainty::Confirmed)
-        && !facts.symptom.answer.is(&Answer::Allowed)
-    {
+    if findings.iter().any(|finding| finding.verdict == Certainty::Confirmed) && !facts.symptom.answer.is(&Answer::Allowed) {
         return Verdict::Blocked;
     }
-    let pasted_otherwise = facts
-        .symptom
-        .pasted
-        .value()
-        .is_some_and(|classes| classes.iter().any(|class| class != SymptomClass::Works.name()));
+    let pasted_otherwise = facts.symptom.pasted.value().is_some_and(|classes| {
+        classes.iter().any(|class| class != SymptomClass::Works.name())
+    });
     let works = checks.iter().any(|check| check.id == "action-allowed" && check.outcome == CheckOutcome::Pass);
     let every = |outcome: CheckOutcome| !checks.iter().any(|check| check.outcome == outcome);
     // The server's own yes counts alone; the model's yes counts if no station before it is open.

@@ -116,11 +116,10 @@ fn names_a_user_like(evidence: &Evidence, template: &str) -> bool {
     let tail = template.rsplit("}}").next().unwrap_or_default();
     let kubernetes = &evidence.kubernetes;
     let bindings = [&kubernetes.cluster_role_bindings, &kubernetes.role_bindings];
-    let subjects =
-        bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
-    subjects
-        .flatten()
-        .any(|subject| subject.kind == "User" && subject.name.starts_with(head) && subject.name.ends_with(tail))
+    let subjects = bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
+    subjects.flatten().any(|subject| {
+        subject.kind == "User" && subject.name.starts_with(head) && subject.name.ends_with(tail)
+    })
 }
 
 /// The access policies of the entry that maps the subject; none if an entry does not.
@@ -190,8 +189,10 @@ fn is_bound(evidence: &Evidence, asking: &Asking) -> Fact<bool> {
         _ => false,
     };
     let kubernetes = &evidence.kubernetes;
-    let lists =
-        [(&kubernetes.cluster_role_bindings, "kubernetes.clusterRoleBindings"), (&kubernetes.role_bindings, BINDINGS)];
+    let lists = [
+        (&kubernetes.cluster_role_bindings, "kubernetes.clusterRoleBindings"),
+        (&kubernetes.role_bindings, BINDINGS),
+    ];
     let mut unknown = asking.open.clone().unwrap_or_default();
     for (list, observation) in lists {
         match list {
@@ -208,8 +209,7 @@ fn is_bound(evidence: &Evidence, asking: &Asking) -> Fact<bool> {
 }
 
 fn least_policy(cluster: &ClusterFacts, action: &Action) -> Fact<Option<(String, String)>> {
-    let partition =
-        cluster.region.value().cloned().flatten().map_or(Partition::Aws, |region| Partition::of_region(&region));
+    let partition = cluster.region.value().cloned().flatten().map_or(Partition::Aws, |region| Partition::of_region(&region));
     let least = access_policies::least_policy(action).map(|least| {
         let arn = format!("arn:{}:eks::aws:cluster-access-policy/{}", partition.id(), least.policy.name);
         let scope = match least.scope.namespaces.as_slice() {
@@ -241,12 +241,9 @@ fn suggested_group(evidence: &Evidence, index: &RbacIndex<'_>, action: &Action) 
         _ => None,
     };
     let kubernetes = &evidence.kubernetes;
-    let namespaced = kubernetes
-        .role_bindings
-        .found()
-        .into_iter()
-        .flatten()
-        .filter(|binding| action.namespace.is_some() && binding.metadata.namespace == action.namespace);
+    let namespaced = kubernetes.role_bindings.found().into_iter().flatten().filter(|binding| {
+        action.namespace.is_some() && binding.metadata.namespace == action.namespace
+    });
     let clustered = kubernetes.cluster_role_bindings.found().into_iter().flatten();
     let bindings = namespaced
         .map(|binding| (BindingKind::RoleBinding, binding))

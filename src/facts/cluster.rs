@@ -80,7 +80,10 @@ fn described_part<T>(evidence: &Evidence, part: impl Fn(&Cluster) -> Option<T>) 
     Fact::observed(&evidence.aws.cluster, OBSERVATION).map(|cluster| cluster.and_then(part))
 }
 
-fn access(evidence: &Evidence, part: fn(&crate::evidence::ResourcesVpcConfig) -> Option<bool>) -> Fact<Option<bool>> {
+fn access(
+    evidence: &Evidence,
+    part: fn(&crate::evidence::ResourcesVpcConfig) -> Option<bool>,
+) -> Fact<Option<bool>> {
     described_part(evidence, |cluster| cluster.resources_vpc_config.as_ref().and_then(part))
 }
 

@@ -47,13 +47,9 @@ pub(crate) fn derive(evidence: &Evidence) -> NetworkFacts {
     NetworkFacts {
         dns: step(&network.dns, "network.dns", |_| Reach::Reached),
         tcp: step(&network.tcp, "network.tcp", |_| Reach::Reached),
-        tls: step(
-            &network.tls,
-            "network.tls",
-            |session| {
-                if session.verified { Reach::Reached } else { Reach::Untrusted }
-            },
-        ),
+        tls: step(&network.tls, "network.tls", |session| {
+            if session.verified { Reach::Reached } else { Reach::Untrusted }
+        }),
         answers: answers(evidence),
         addresses: Fact::observed(&network.dns, "network.dns").map(|found| found.cloned().unwrap_or_default()),
         proxy: Fact::observed(&network.proxy, "network.proxy").map(|proxy| proxy.map(|proxy| proxy.url.clone())),

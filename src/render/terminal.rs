@@ -211,8 +211,7 @@ impl Page<'_> {
     }
 
     fn unknowns(&self, out: &mut dyn Write) -> io::Result<()> {
-        let wanted =
-            self.report.unknowns.iter().filter(|_| self.report.verdict != Verdict::Blocked || self.look.verbose);
+        let wanted = self.report.unknowns.iter().filter(|_| self.report.verdict != Verdict::Blocked || self.look.verbose);
         let shown: Vec<&Unseen> = wanted.take(if self.look.verbose { usize::MAX } else { 4 }).collect();
         if shown.is_empty() {
             return Ok(());
@@ -250,12 +249,8 @@ impl Page<'_> {
         let hidden = self.report.findings.iter().filter(|finding| !self.is_shown_whole(finding)).count();
         let line = match (hidden, self.report.verdict) {
             (_, Verdict::Healthy) => return Ok(()),
-            (0, _) => {
-                format!("--verbose shows undo commands, the evidence and the {ruled_out} causes that are ruled out.")
-            }
-            (_, _) => {
-                format!("--verbose shows the fixes of all causes, the evidence and the {ruled_out} that are ruled out.")
-            }
+            (0, _) => format!("--verbose shows undo commands, the evidence and the {ruled_out} causes that are ruled out."),
+            (_, _) => format!("--verbose shows the fixes of all causes, the evidence and the {ruled_out} that are ruled out."),
         };
         writeln!(out, "\n{}", self.look.tone(Tone::Faint, &self.look.prose(&line, 0)))
     }
