@@ -60,15 +60,15 @@ mod tests {
     use super::*;
 
     fn candidate() -> impl Strategy<Value = Candidate> {
-        (0..6_usize, 0..8_usize, any::<bool>(), 1..50_u32, 0..3_usize).prop_map(
-            |(id, stage, proven, weight, element)| Candidate {
+        (0..6_usize, 0..8_usize, any::<bool>(), 1..50_u32, 0..3_usize).prop_map(|(id, stage, proven, weight, element)| {
+            Candidate {
                 id: format!("cause-{id}"),
                 stage: Stage::ALL[stage],
                 certainty: if proven { Certainty::Confirmed } else { Certainty::Possible },
                 weight: f64::from(weight) / 10.0,
                 element,
-            },
-        )
+            }
+        })
     }
 
     fn ranked(candidates: &[Candidate]) -> Vec<(Candidate, f64, ())> {

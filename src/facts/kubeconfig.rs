@@ -220,7 +220,10 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted) -> KubeconfigFacts {
         context_cluster: look.text(target::context_cluster(&look.selected)),
         is_asked_cluster: target::is_asked_cluster(evidence, &look),
         fitting_context: look.text(target::fitting_context(evidence, &look)),
-        credential: look.part(look.is_present(), user.map(document::credential)),
+        credential: look.part(
+            look.is_present() || look.state == Some(KubeconfigState::Missing),
+            user.map(document::credential),
+        ),
         is_anonymous: is_anonymous(evidence, &look, pasted),
         takes_service_account: takes_service_account(evidence, &look, &service_account),
         service_account,
