@@ -129,12 +129,19 @@ fn broken_section(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>, error: &Pa
         section: section.to_owned(),
         line: error.place.and_then(|place| number(place.line)),
         column: error.place.and_then(|place| number(place.column)),
-        message: error.message.trim_start_matches("yaml: ").to_owned(),
+        message: without_place(&error.message).to_owned(),
         text: line.map(|line| line.trim().chars().take(80).collect()).filter(|line: &String| !line.is_empty()),
         has_nodes,
         is_felt: is_felt(seen, near_misses, section, has_nodes),
     };
     Fact::known(broken, source)
+}
+
+/// An error without the place that is told apart.
+fn without_place(message: &str) -> &str {
+    let message = message.strip_prefix("yaml: ").unwrap_or(message);
+    let behind = message.strip_prefix("line ").and_then(|rest| rest.split_once(": "));
+    behind.filter(|(line, _)| line.bytes().all(|byte| byte.is_ascii_digit())).map_or(message, |(_, behind)| behind)
 }
 
 fn is_felt(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>, section: &str, has_nodes: bool) -> Fact<bool> {

@@ -203,7 +203,7 @@ fn is_overridden(seen: &Seen<'_>) -> Fact<bool> {
     }
     let Some(matched) = seen.matched() else {
         return match &seen.trace {
-            Fact::Known { .. } if seen.aws_auth.is_some() => Fact::known(false, AWS_AUTH),
+            Fact::Known { .. } if seen.index.aws_auth.known().is_some() => Fact::known(false, AWS_AUTH),
             _ => Fact::Unknown(why_unsettled(&seen.evidence.kubernetes.aws_auth, AWS_AUTH)),
         };
     };
