@@ -87,12 +87,11 @@ fn groups(line: &str) -> Vec<String> {
 }
 
 fn rest_of_field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    let start = line.match_indices(name).find_map(|(start, _)| {
+    line.match_indices(name).find_map(|(start, _)| {
         let is_field = start == 0 || line[..start].ends_with([' ', '\t']);
         let rest = line[start + name.len()..].strip_prefix('=')?;
         is_field.then_some(rest)
-    });
-    start
+    })
 }
 
 #[cfg(test)]
