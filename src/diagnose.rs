@@ -10,7 +10,7 @@ use crate::{
     evidence::{Evidence, Tool},
     facts::{
         Facts,
-        observed_symptom::{Answer, Classes},
+        observed_symptom::Answer,
         value::{Describe, Node, Schema, Unknown, Value},
     },
     observation,
@@ -25,6 +25,9 @@ use crate::{
 
 /// How many elements of a list a rule may report on; more of the same help nobody.
 const MOST_ELEMENTS: usize = 5;
+
+/// The likelihood of a cause that the recognised messages do not name.
+const UNNAMED: f64 = 0.002;
 
 /// A rule that the evidence does not rule out.
 struct Suspect<'a> {
@@ -41,9 +44,9 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
     let schema = Facts::schema();
     let node = facts.node();
     let checks = checks::run(&facts, &evidence.calls);
-    let (suspects, ruled_out) = judge(library, &node, &facts.classes);
+    let (suspects, ruled_out) = judge(library, &node, &facts);
     let (suspects, folded) = fold(suspects);
-    let writer = Writer { renderer: Renderer::new(&schema, &node), facts: &node, schema: &schema, folded };
+    let writer = Writer { renderer: Renderer::new(&schema, &node), facts: &node, schema: &schema, folded, pasted_causes: &facts.pasted_causes };
     let unknowns = unknowns(&suspects, &writer);
     let findings = writer.findings(suspects);
     let verdict = verdict(&facts, &findings, &checks);
@@ -77,15 +80,17 @@ fn stage_of(finding: &Finding) -> Option<rule::Stage> {
 }
 
 /// Judges every rule by the facts and by the symptom.
-fn judge<'a>(library: &'a Library, facts: &'a Node, classes: &Classes) -> (Vec<Suspect<'a>>, Vec<RuledOut>) {
+fn judge<'a>(library: &'a Library, node: &'a Node, facts: &Facts) -> (Vec<Suspect<'a>>, Vec<RuledOut>) {
     let mut suspects = Vec::new();
     let mut ruled_out = Vec::new();
     for rule in library.rules() {
         let not = |because: String| RuledOut { id: rule.id.clone(), because };
-        match judge_rule(rule, facts) {
+        // A message that names the cause knows better than its class.
+        let is_named = facts.pasted_causes.iter().any(|(cause, _)| *cause == rule.id);
+        match judge_rule(rule, node) {
             Err(cited) => ruled_out.push(not(format!("{}: {} ({})", cited.fact, cited.value, cited.source))),
-            Ok(_) if !classes.allow(&rule.explains) => {
-                let seen: Vec<&str> = classes.decisive.iter().map(|class| class.name()).collect();
+            Ok(_) if !is_named && !facts.classes.allow(&rule.explains) => {
+                let seen: Vec<&str> = facts.classes.decisive.iter().map(|class| class.name()).collect();
                 ruled_out.push(not(format!("what is seen is {}, which it does not produce", seen.join(", "))));
             }
             Ok(of_rule) => suspects.extend(of_rule),
@@ -167,6 +172,8 @@ struct Writer<'a> {
     facts: &'a Node,
     schema: &'a Schema,
     folded: BTreeMap<String, Vec<String>>,
+    /// The causes of the messages in the pasted text, with their weights.
+    pasted_causes: &'a [(&'static str, f64)],
 }
 
 impl Writer<'_> {
@@ -176,13 +183,22 @@ impl Writer<'_> {
                 id: one.rule.id.clone(),
                 stage: one.rule.stage,
                 certainty: one.certainty,
-                weight: one.rule.weight,
+                weight: one.rule.weight * self.likelihood(&one.rule.id),
                 element: one.it.map_or(0, |(index, _)| index),
             };
             (candidate, one)
         });
         let ranked = rank(candidates.collect()).into_iter().enumerate();
         ranked.map(|(index, (_, confidence, one))| self.finding(index + 1, confidence, &one)).collect()
+    }
+
+    /// How much the pasted text speaks for a cause: nothing either way where no message was recognised.
+    fn likelihood(&self, id: &str) -> f64 {
+        if self.pasted_causes.is_empty() {
+            return 1.0;
+        }
+        let named = self.pasted_causes.iter().find(|(cause, _)| *cause == id);
+        named.map_or(UNNAMED, |(_, weight)| weight.max(UNNAMED))
     }
 
     fn finding(&self, rank: usize, confidence: f64, suspect: &Suspect<'_>) -> Finding {

@@ -80,6 +80,8 @@ pub struct Facts {
     pub asked: Action,
     /// The symptom classes that rule causes out.
     pub classes: observed_symptom::Classes,
+    /// The causes that the pasted text speaks for, with their weights; empty if nothing was recognised in it.
+    pub pasted_causes: Vec<(&'static str, f64)>,
 }
 
 impl Facts {
@@ -95,9 +97,17 @@ impl Facts {
         let cluster = cluster::derive(evidence, &pasted, &kubeconfig);
         let network = network::derive(evidence, &pasted, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
-        let mapping = mapping::derive(evidence, &subject, &cluster);
+        let known = mapping::Known {
+            pasted: &pasted,
+            subject: &subject,
+            kubeconfig: &kubeconfig,
+            cluster: &cluster,
+            symptom: &symptom,
+            asked: &asked,
+        };
+        let mapping = mapping::derive(evidence, known);
         let rooms =
-            credentials::Rooms { pasted: &pasted, kubeconfig: &kubeconfig, cluster: &cluster, mapping: &mapping };
+            credentials::Rooms { known, mapping: &mapping };
         let credentials = credentials::derive(evidence, rooms);
         let token = token_facts::derive(evidence, &kubeconfig, &cluster, &pasted);
         let known = authorization::Known {
@@ -126,6 +136,7 @@ impl Facts {
             network,
             symptom: observed_symptom::SymptomFacts { fails, ..symptom },
             asked,
+            pasted_causes: pasted.causes,
         }
     }
 }

@@ -11,14 +11,14 @@ use crate::{
 pub(crate) const OBSERVATION: &str = "target.symptom";
 
 /// What a pasted text says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Pasted {
     /// The text.
     pub(crate) text: String,
     /// The cause that it states by itself.
     pub(crate) proves: Option<&'static str>,
-    /// The causes that may be behind it.
-    pub(crate) may_be: Vec<&'static str>,
+    /// The causes that may be behind it, with their weights.
+    pub(crate) causes: Vec<(&'static str, f64)>,
     /// The symptoms that it shows; empty if nothing was recognised.
     pub(crate) classes: Vec<SymptomClass>,
     /// The programs that write such messages.
@@ -40,7 +40,7 @@ impl Pasted {
         Self {
             text: text.to_owned(),
             proves: recognition.proves.map(|(cause, _)| cause),
-            may_be: recognition.causes.iter().map(|(cause, _)| *cause).collect(),
+            causes: recognition.causes,
             clients: recognition.messages.iter().map(|one| one.message.client).collect(),
             classes: recognition.classes,
             stated: recognition.stated,
@@ -55,7 +55,7 @@ impl Pasted {
 
     /// Whether this cause may be behind the text.
     pub(crate) fn may_be(&self, cause: &str) -> bool {
-        self.may_be.contains(&cause)
+        self.causes.iter().any(|(known, _)| *known == cause)
     }
 
     /// Whether it shows this symptom.
