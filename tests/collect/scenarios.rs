@@ -2,6 +2,9 @@
 //! is.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::process::Command;
+use std::time::Duration;
 
 use eks_doctor::diagnose::diagnose;
 use eks_doctor::evidence::Evidence;
@@ -9,7 +12,7 @@ use eks_doctor::report::Report;
 use eks_doctor::rule::Library;
 use eks_doctor::scenario;
 
-use crate::played::{play, unplayable};
+use crate::played::{Played, play, play_slowly, unplayable};
 
 /// Scenarios whose documents could be played and still come out differently, and why that is right.
 const OTHERWISE: &[(&str, &str)] = &[];
@@ -61,4 +64,48 @@ fn the_live_diagnosis_is_the_offline_diagnosis() {
     }
     assert!(different.is_empty(), "{} of {}:\n{}", different.len(), playable.len(), different.join("\n"));
     println!("{} scenarios played", playable.len());
+}
+
+/// The program itself in the surroundings of a scenario.
+fn program(played: &Played, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eks-doctor"));
+    command.args(arguments).env_clear().envs(&played.surroundings.variables).current_dir(&played.surroundings.folder);
+    command
+}
+
+#[test]
+fn what_was_saved_gives_the_same_report() {
+    for name in ["healthy/access-entry-role", "mapping/none", "authorization/no-policy", "credentials/none"] {
+        let played = play(&scenario::evidence(name).unwrap());
+        let check = ["check", "--output", "json", "--action", "list pods -n dev"];
+        let run = |more: &[&str]| {
+            let output = program(&played, &[&check[..], more].concat()).output().unwrap();
+            let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            (output.status.code(), report, String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        let live = run(&["--save-evidence", "saved.json"]);
+        let calls = played.lab.seen().len();
+        let saved = run(&["--evidence", "saved.json"]);
+        assert_eq!(live, saved, "{name}");
+        assert_eq!(played.lab.seen().len(), calls, "{name}: saved evidence needs no look");
+    }
+}
+
+/// The lab for programs of other processes, such as `benches/runbook.sh`: it plays `LAB_SCENARIO` with
+/// `LAB_MILLISECONDS` added to every answer, writes the environment of its person to the file `LAB_ENVIRONMENT` for a
+/// shell to read, and stands until its standard input ends.
+#[test]
+#[ignore = "stands until its standard input ends"]
+fn the_lab_stands() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let latency = Duration::from_millis(variable("LAB_MILLISECONDS").parse().unwrap());
+    let played = play_slowly(&scenario::evidence(&variable("LAB_SCENARIO")).unwrap(), latency);
+    let variables = played.surroundings.variables.iter().filter(|(name, _)| *name != "PATH");
+    let exports =
+        variables.map(|(name, value)| format!("export {}='{}'\n", name.to_str().unwrap(), value.to_str().unwrap()));
+    // Renamed into place, so that nobody reads half of it.
+    let half = format!("{}.half", variable("LAB_ENVIRONMENT"));
+    std::fs::write(&half, exports.collect::<String>()).unwrap();
+    std::fs::rename(half, variable("LAB_ENVIRONMENT")).unwrap();
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }

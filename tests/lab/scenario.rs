@@ -1,6 +1,8 @@
 //! A scenario as a running world: the machine is furnished as its document describes it, the services answer what it
 //! says, and all of it is as if it were today.
 
+use std::time::Duration;
+
 use eks_doctor::collect::{DEFAULT_TIMEOUT, Request, Surroundings};
 use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Profile, Target};
 use jiff::{SignedDuration, Timestamp};
@@ -66,8 +68,13 @@ pub(crate) struct Played {
 
 /// Plays a document.
 pub(crate) fn play(document: &Evidence) -> Played {
+    play_slowly(document, Duration::ZERO)
+}
+
+/// Plays a document far away: every answer waits so long.
+pub(crate) fn play_slowly(document: &Evidence, latency: Duration) -> Played {
     let evidence = as_of_today(document);
-    let lab = Lab::with_moods(evidence, Moods { page: Some(100), ..Moods::default() });
+    let lab = Lab::with_moods(evidence, Moods { page: Some(100), latency, ..Moods::default() });
     write_kubeconfig(&lab);
     write_plugin(&lab);
     write_profile(&lab);
