@@ -36,7 +36,8 @@ trap finish EXIT
 
 cat >"$work/runbook" <<RUNBOOK
 #!/usr/bin/env bash
-# The questions of the runbook; a refusal is an answer.
+# The questions of the runbook. All are answered here: who stops at a failure has not asked the same questions.
+set -e
 aws='$aws' kubectl='$kubectl'
 cluster=prod
 principal=arn:aws:iam::111122223333:user/ada
@@ -74,8 +75,10 @@ measure() {
       source "$work/environment"
       # The lab's folder holds an `aws` that prints a token at once.
       [[ $plugin == instant ]] && PATH=$HOME/bin:$PATH
-      "$doctor" check --action 'list pods -n dev' >"$work/report" || { cat "$work/report"; exit 1; }
-      hyperfine --shell=none --ignore-failure --warmup 1 --runs "$runs" --style basic \
+      for command in "$doctor check --action 'list pods -n dev'" "$work/runbook"; do
+        eval "$command" >"$work/answers" 2>&1 || { cat "$work/answers"; exit 1; }
+      done
+      hyperfine --shell=none --warmup 1 --runs "$runs" --style basic \
         --command-name "eks-doctor check" "$doctor check --action 'list pods -n dev'" \
         --command-name "the runbook's twelve commands" "$work/runbook"
     )

@@ -72,7 +72,7 @@ fn ask_kubectl(kubectl: &Path, surroundings: &Surroundings, arguments: &[&str]) 
 }
 
 /// Scenarios with the very words of kubectl, and the cause that is behind them; no cause where all is well.
-const PRINTED: [(&str, &str, Option<&str>); 10] = [
+const PRINTED: [(&str, &str, Option<&str>); 13] = [
     ("healthy/access-entry-role", "No resources found in dev namespace.", None),
     ("healthy/both-stores-user", "No resources found in dev namespace.", None),
     ("healthy/config-map-role", "No resources found in dev namespace.", None),
@@ -95,6 +95,9 @@ const PRINTED: [(&str, &str, Option<&str>); 10] = [
         Some("authorization/no-binding"),
     ),
     ("credentials/none", "Unable to locate credentials", Some("credentials/none")),
+    ("credentials/expired", "You must be logged in to the server", Some("credentials/expired")),
+    ("kubeconfig/exec-command-missing", "executable aws not found", Some("kubeconfig/exec-command-missing")),
+    ("kubeconfig/missing", "localhost:8080", Some("kubeconfig/missing")),
 ];
 
 #[test]

@@ -157,3 +157,30 @@ fn unauthorized() -> Failure {
         ..Failure::default()
     }
 }
+
+#[test]
+fn only_a_token_that_is_right_in_all_its_parts_logs_in() {
+    use crate::world::{Lab, base, presigned_token};
+    let lab = Lab::playing(base());
+    let status = |token: &str| {
+        let credential = serde_json::json!({
+            "kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1beta1", "status": { "token": token }
+        });
+        lab.write_plugin(&format!("echo '{credential}'"));
+        let evidence = crate::collect(&crate::request(), &lab.surroundings());
+        let seen = evidence.kubernetes.whoami;
+        (seen.found().map(|user| user.groups.len()), seen.failure().and_then(|failure| failure.status))
+    };
+    let right = presigned_token("prod");
+    let mut forged = presigned_url(&right).unwrap();
+    forged.pop();
+    assert_eq!(status(&right), (Some(2), None));
+    for wrong in [presigned_token("other"), format!("{right}="), encode(&format!("{forged}x")), "sesame".to_owned()] {
+        assert_eq!(status(&wrong), (None, Some(401)), "{wrong}");
+    }
+}
+
+fn encode(url: &str) -> String {
+    use base64::Engine as _;
+    format!("{}{}", token::PREFIX, base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(url))
+}
