@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 mod aws;
 mod client;
 mod kubernetes;
+mod merge;
 mod observed;
-mod read;
+pub mod redact;
 
 pub use aws::*;
 pub use client::*;
@@ -204,4 +205,14 @@ pub struct Logs {
     /// Lines of the authenticator's log stream.
     #[serde(default, skip_serializing_if = "Observed::is_unmentioned")]
     pub authenticator: Observed<Vec<String>>,
+}
+
+impl Evidence {
+    /// Reads a document from JSON or YAML text; `name` is the file name for errors.
+    ///
+    /// # Errors
+    /// The text is no evidence document of a version that this program knows.
+    pub fn from_text(name: &str, text: &str) -> Result<Self, crate::error::InputError> {
+        crate::input::parse(name, text)
+    }
 }

@@ -167,8 +167,8 @@ pub enum Via {
 }
 
 /// A TLS handshake.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TlsSession {
     /// Whether the chain is signed by the kubeconfig's CA and fits the name.
     pub verified: bool,
@@ -178,6 +178,15 @@ pub struct TlsSession {
     /// SHA-256 fingerprints of the chain, in hexadecimal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sha256: Vec<String>,
+    /// What is wrong with the chain, if it is not verified: `UnknownIssuer`, `NotValidForName`, `Expired`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Whether the CA of the cluster as EKS describes it signs the chain; looked at if the kubeconfig's does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_by_cluster: Option<bool>,
+    /// Whether the system's own roots vouch for the chain; looked at if the kubeconfig's CA does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_by_system: Option<bool>,
 }
 
 /// A proxy and what names it.

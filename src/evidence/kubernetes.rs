@@ -17,6 +17,10 @@ pub struct Kubernetes {
     /// SelfSubjectReview: who the API server says the caller is.
     #[serde(default, skip_serializing_if = "Observed::is_unmentioned")]
     pub whoami: Observed<UserInfo>,
+    /// SelfSubjectReview with a token that eks-doctor made from the shell's AWS credentials, tried where the
+    /// kubeconfig's own credential led to no identity. It is about `aws.caller`.
+    #[serde(default, skip_serializing_if = "Observed::is_unmentioned")]
+    pub native_whoami: Observed<UserInfo>,
     /// SelfSubjectAccessReview of the target action.
     #[serde(default, skip_serializing_if = "Observed::is_unmentioned")]
     pub access_review: Observed<AccessReview>,

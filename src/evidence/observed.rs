@@ -1,10 +1,12 @@
 //! What looking for a thing outside the process can come to.
 
+use std::{fmt, marker::PhantomData};
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The outcome of one look outside the process. "Could not look" is never "nothing there".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Observed<T> {
     /// Looked, and this is it.
@@ -46,6 +48,52 @@ pub struct Failure {
     /// The service's request id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// The one key of an observation.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", variant_identifier)]
+enum Form {
+    Found,
+    Absent,
+    Denied,
+    Failed,
+    NotTried,
+}
+
+const ONE_FORM: &str =
+    "an observation is an object with exactly one of the keys found, absent, denied, failed, notTried";
+
+/// Derived reading would end in "expected value" where an observation has two keys; this says what is wrong.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Observed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Observed<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(ONE_FORM)
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let Some(form) = map.next_key()? else { return Err(de::Error::custom(ONE_FORM)) };
+                let observed = match form {
+                    Form::Found => Observed::Found(map.next_value()?),
+                    Form::Absent => Observed::Absent(map.next_value()?),
+                    Form::Denied => Observed::Denied(map.next_value()?),
+                    Form::Failed => Observed::Failed(map.next_value()?),
+                    Form::NotTried => Observed::NotTried(map.next_value()?),
+                };
+                match map.next_key::<de::IgnoredAny>()? {
+                    None => Ok(observed),
+                    Some(_) => Err(de::Error::custom(ONE_FORM)),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(Visitor(PhantomData))
+    }
 }
 
 impl<T> Default for Observed<T> {

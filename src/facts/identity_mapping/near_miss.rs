@@ -3,12 +3,11 @@
 //! Every mapping that somebody wrote is held against one identity: those that are read, those that a later one
 //! overrides, and those that nobody reads. Letter case is never a difference.
 
-use serde::Serialize;
-
 use super::super::arn::{Arn, ArnKind, RawArn, arn_like, strip_path};
 use super::super::aws_auth::{ArnFlaw, LossReason, SsoMatcher};
 use super::super::go_text;
 use super::super::username::is_instance_id;
+use super::super::value::choice;
 use super::store::{Fate, Record, same_principal};
 use super::{
     AuthenticationMode, DenialKind, EntryRef, Identity, IdentityMapping, MappingIndex, Outcome, Seen, Store, StoreName,
@@ -36,70 +35,70 @@ pub struct NearMiss {
     pub groups: Vec<String>,
 }
 
-/// Why a mapping does not apply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NearMissReason {
-    /// aws-auth names the role with its IAM path.
-    RolePath,
-    /// A user with a path is named without it, or with another one.
-    UserPathMissing,
-    /// The ARN of a session of the role stands there.
-    SessionArn,
-    /// The ARN stands under a key that is not read in its section.
-    WrongKey,
-    /// The key of the section is misspelt.
-    SectionKey,
-    /// The section does not parse.
-    SectionMalformed,
-    /// The entry is no map, or not a valid one.
-    EntryMalformed,
-    /// A later ARN in the same entry overrides it: a dash is missing.
-    MergedEntry,
-    /// It stands behind the first YAML document.
-    OtherDocument,
-    /// Blanks or line ends in the ARN.
-    Whitespace,
-    /// Characters without ink in the ARN.
-    InvisibleCharacters,
-    /// Quotation marks in the ARN.
-    Quotes,
-    /// A placeholder that nobody filled in.
-    Placeholder,
-    /// The same in another partition.
-    Partition,
-    /// The same name in another account.
-    Account,
-    /// A typo.
-    EditDistance,
-    /// A role of the same permission set with another suffix.
-    SsoSuffix,
-    /// An `sso` entry for the permission set, which EKS does not match.
-    SsoEntry,
-    /// Another entry for the same ARN wins, always or by chance.
-    Duplicate,
-    /// The access entry is for an earlier principal of the same name.
-    UniqueId,
-    /// The access entry is for nodes, and this is no node.
-    EntryType,
-    /// The user name or a group needs the name of an instance, and this is no instance.
-    NodeTemplate,
-    /// The user name has a reserved prefix.
-    ReservedUsername,
-    /// An IAM group of the user's account.
-    IamGroup,
-    /// The instance profile of that name instead of the role.
-    InstanceProfile,
-    /// A policy, an identity provider or another thing of that name.
-    NotAPrincipal,
-    /// A pattern that would fit; they are taken literally.
-    Wildcard,
-    /// `:root` of the identity's account, which names the root user only.
-    RootMeantAccount,
-    /// It matches, and the authentication mode does not read its store.
-    ModeIgnored,
-    /// It matches, and an earlier store has decided.
-    Shadowed,
+choice! {
+    /// Why a mapping does not apply.
+    NearMissReason {
+        /// aws-auth names the role with its IAM path.
+        RolePath = "role-path",
+        /// A user with a path is named without it, or with another one.
+        UserPathMissing = "user-path-missing",
+        /// The ARN of a session of the role stands there.
+        SessionArn = "session-arn",
+        /// The ARN stands under a key that is not read in its section.
+        WrongKey = "wrong-key",
+        /// The key of the section is misspelt.
+        SectionKey = "section-key",
+        /// The section does not parse.
+        SectionMalformed = "section-malformed",
+        /// The entry is no map, or not a valid one.
+        EntryMalformed = "entry-malformed",
+        /// A later ARN in the same entry overrides it: a dash is missing.
+        MergedEntry = "merged-entry",
+        /// It stands behind the first YAML document.
+        OtherDocument = "other-document",
+        /// Blanks or line ends in the ARN.
+        Whitespace = "whitespace",
+        /// Characters without ink in the ARN.
+        InvisibleCharacters = "invisible-characters",
+        /// Quotation marks in the ARN.
+        Quotes = "quotes",
+        /// A placeholder that nobody filled in.
+        Placeholder = "placeholder",
+        /// The same in another partition.
+        Partition = "partition",
+        /// The same name in another account.
+        Account = "account",
+        /// A typo.
+        EditDistance = "edit-distance",
+        /// A role of the same permission set with another suffix.
+        SsoSuffix = "sso-suffix",
+        /// An `sso` entry for the permission set, which EKS does not match.
+        SsoEntry = "sso-entry",
+        /// Another entry for the same ARN wins, always or by chance.
+        Duplicate = "duplicate",
+        /// The access entry is for an earlier principal of the same name.
+        UniqueId = "unique-id",
+        /// The access entry is for nodes, and this is no node.
+        EntryType = "entry-type",
+        /// The user name or a group needs the name of an instance, and this is no instance.
+        NodeTemplate = "node-template",
+        /// The user name has a reserved prefix.
+        ReservedUsername = "reserved-username",
+        /// An IAM group of the user's account.
+        IamGroup = "iam-group",
+        /// The instance profile of that name instead of the role.
+        InstanceProfile = "instance-profile",
+        /// A policy, an identity provider or another thing of that name.
+        NotAPrincipal = "not-a-principal",
+        /// A pattern that would fit; they are taken literally.
+        Wildcard = "wildcard",
+        /// `:root` of the identity's account, which names the root user only.
+        RootMeantAccount = "root-meant-account",
+        /// It matches, and the authentication mode does not read its store.
+        ModeIgnored = "mode-ignored",
+        /// It matches, and an earlier store has decided.
+        Shadowed = "shadowed",
+    }
 }
 
 /// How many typos are worth telling.

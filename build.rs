@@ -1,0 +1,40 @@
+//! Embeds the rules and the scenarios: a rule exists because its file exists, there is no list to keep in step.
+
+#![expect(clippy::disallowed_methods, reason = "a build script reads files and talks to cargo")]
+
+use std::{env, fmt::Write, fs, io, path::Path};
+
+fn main() -> io::Result<()> {
+    let out = env::var("OUT_DIR").map_err(io::Error::other)?;
+    for folder in ["rules", "fixtures"] {
+        println!("cargo:rerun-if-changed={folder}");
+        let mut files = Vec::new();
+        if Path::new(folder).exists() {
+            gather(Path::new(folder), &mut files)?;
+        }
+        files.sort();
+        let mut table = String::from("&[\n");
+        for file in &files {
+            let name = file.strip_prefix(&format!("{folder}/")).unwrap_or(file);
+            let path = fs::canonicalize(file)?;
+            writeln!(table, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
+        }
+        table.push_str("]\n");
+        fs::write(Path::new(&out).join(format!("{folder}.rs")), table)?;
+    }
+    Ok(())
+}
+
+/// All YAML files below a folder, but for the vectors of the conformance tests.
+fn gather(folder: &Path, files: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() && !path.ends_with("conformance") {
+            println!("cargo:rerun-if-changed={}", path.display());
+            gather(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push(path.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! Every look at the world goes through here: it gets its time limit, can be stopped, is timed for the report and
+//! announced to whoever shows progress. So nothing can hang, and what has not settled in time settles as a time-out.
+
+#![expect(clippy::disallowed_methods, reason = "the clock is read here")]
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::failure::{interrupted, timed_out};
+use crate::evidence::{Call, Failure, Observed};
+
+/// How long one call may take, if the run lasts long enough.
+const CALL: Duration = Duration::from_secs(5);
+
+/// Follows the looking while it goes on.
+pub trait Progress {
+    /// A look has begun. `observation` is its path in the evidence: `aws.caller`.
+    fn started(&self, observation: &str);
+    /// A look has ended.
+    fn settled(&self, observation: &str, outcome: Outcome, elapsed: Duration);
+}
+
+/// Shows nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn started(&self, _: &str) {}
+    fn settled(&self, _: &str, _: Outcome, _: Duration) {}
+}
+
+/// The form of an observation without its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Looked, and found.
+    Found,
+    /// Looked, and not there.
+    Absent,
+    /// Refused.
+    Denied,
+    /// Could not be answered.
+    Failed,
+    /// Not looked at.
+    NotTried,
+}
+
+impl Outcome {
+    fn of<T>(observed: &Observed<T>) -> Self {
+        match observed {
+            Observed::Found(_) => Self::Found,
+            Observed::Absent(_) => Self::Absent,
+            Observed::Denied(_) => Self::Denied,
+            Observed::Failed(_) => Self::Failed,
+            Observed::NotTried(_) => Self::NotTried,
+        }
+    }
+}
+
+/// One look: what it is for, how the call is spelled, where it goes, and how long it may take.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    pub(crate) observation: &'static str,
+    pub(crate) operation: String,
+    pub(crate) address: String,
+    pub(crate) limit: Duration,
+}
+
+/// The time that is left for a run, and the list of the calls it made.
+pub(crate) struct Watch<'p> {
+    deadline: Instant,
+    call_limit: Duration,
+    stop: watch::Receiver<bool>,
+    progress: &'p dyn Progress,
+    calls: RefCell<Vec<Call>>,
+}
+
+impl<'p> Watch<'p> {
+    /// A watch over a run that may take this long and ends early when `stop` turns true.
+    pub(crate) fn new(timeout: Duration, stop: watch::Receiver<bool>, progress: &'p dyn Progress) -> Self {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(3600));
+        Self { deadline, call_limit: CALL.min(timeout / 2), stop, progress, calls: RefCell::default() }
+    }
+
+    /// How long one call may take: never so long that nothing can come after it.
+    pub(crate) fn call_limit(&self) -> Duration {
+        self.call_limit
+    }
+
+    /// The time that is left.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Announces a look that took no waiting.
+    pub(crate) fn note<T>(&self, observation: &str, observed: &Observed<T>) {
+        self.progress.started(observation);
+        self.progress.settled(observation, Outcome::of(observed), Duration::ZERO);
+    }
+
+    /// Waits for a look within its time.
+    pub(crate) async fn look<T>(&self, look: Look, future: impl Future<Output = Observed<T>>) -> Observed<T> {
+        self.progress.started(look.observation);
+        let begun = Instant::now();
+        let end = self.deadline.min(begun + look.limit);
+        let mut stop = self.stop.clone();
+        let observed = tokio::select! {
+            biased;
+            observed = future => observed,
+            () = tokio::time::sleep_until(end.into()) => {
+                Observed::Failed(timed_out(&look.operation, &look.address, begun.elapsed()))
+            }
+            true = async { stop.wait_for(|stopped| *stopped).await.is_ok() } => Observed::Failed(interrupted(&look.operation)),
+        };
+        let elapsed = begun.elapsed();
+        self.progress.settled(look.observation, Outcome::of(&observed), elapsed);
+        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.calls.borrow_mut().push(Call {
+            observation: look.observation.to_owned(),
+            operation: look.operation,
+            milliseconds,
+        });
+        observed
+    }
+
+    /// The calls in the order of their end.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.borrow().clone()
+    }
+}
+
+/// What was found, or the same observation about something else.
+pub(crate) fn found<T, U>(observed: Observed<T>) -> Result<T, Observed<U>> {
+    match observed {
+        Observed::Found(value) => Ok(value),
+        Observed::Absent(absent) => Err(Observed::Absent(absent)),
+        Observed::Denied(failure) => Err(Observed::Denied(failure)),
+        Observed::Failed(failure) => Err(Observed::Failed(failure)),
+        Observed::NotTried(reason) => Err(Observed::NotTried(reason)),
+    }
+}
+
+/// An observation with its content changed.
+pub(crate) fn map<T, U>(observed: Observed<T>, change: impl FnOnce(T) -> U) -> Observed<U> {
+    match found(observed) {
+        Ok(value) => Observed::Found(change(value)),
+        Err(other) => other,
+    }
+}
+
+/// A failure as an observation: 401 and 403 are refusals, everything else got no answer.
+pub(crate) fn unanswered<T>(failure: Failure) -> Observed<T> {
+    match failure.status {
+        Some(401 | 403) => Observed::Denied(failure),
+        _ => Observed::Failed(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(limit: Duration) -> Look {
+        Look { observation: "exec", operation: "exec aws".into(), address: "aws".into(), limit }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn what_does_not_end_settles_as_a_time_out() {
+        let (_sender, stop) = watch::channel(false);
+        for (run_limit, look_limit) in [(20, 5_000), (5_000, 20)] {
+            let watch = Watch::new(Duration::from_millis(run_limit), stop.clone(), &NoProgress);
+            let never = std::future::pending::<Observed<()>>();
+            let observed = run(watch.look(look(Duration::from_millis(look_limit)), never));
+            assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Timeout"));
+            assert_eq!(watch.calls().len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_stop_ends_every_look() {
+        let (sender, stop) = watch::channel(false);
+        let watch = Watch::new(Duration::from_secs(60), stop, &NoProgress);
+        let observed = run(async {
+            let never = std::future::pending::<Observed<()>>();
+            let (observed, _) =
+                tokio::join!(watch.look(look(Duration::from_secs(60)), never), async { sender.send(true) });
+            observed
+        });
+        assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Interrupted"));
+    }
+
+    #[test]
+    fn a_stop_that_nobody_can_give_any_more_ends_nothing() {
+        let (sender, stop) = watch::channel(false);
+        drop(sender);
+        let watch = Watch::new(Duration::from_millis(30), stop, &NoProgress);
+        let observed = run(watch.look(look(Duration::from_secs(60)), std::future::pending::<Observed<()>>()));
+        assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Timeout"));
+    }
+}

@@ -1,0 +1,397 @@
+//! What the commands do: reads what they are given, runs the pipeline, writes the report, and says the exit status.
+//!
+//! Nothing but the report goes to standard output; errors and progress go to standard error.
+
+#![expect(clippy::disallowed_methods, reason = "the edge of the program: its own files, streams and terminal")]
+
+use std::{
+    env, fs,
+    io::{self, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+mod progress;
+
+use crate::{
+    cli::{
+        CheckArgs, Cli, CollectArgs, Command, DemoArgs, ExplainArgs, LookArgs, Output, PermissionFormat,
+        PermissionsArgs, ReportArgs, RulesCommand,
+    },
+    collect::{self, Surroundings},
+    diagnose::diagnose,
+    error::{Error, InputError, did_you_mean},
+    evidence::{Evidence, Target},
+    facts::action,
+    render::{self, Look},
+    report::{Report, Verdict},
+    rule::{Library, Rule, Stage},
+    scenario, symptom,
+};
+
+/// Exit status for usage errors and unreadable input.
+const UNUSABLE: u8 = 2;
+
+/// Runs one command and returns the exit status: 0 healthy, 1 blocked, 2 usage or unreadable input, 3 inconclusive.
+pub fn run(cli: Cli) -> u8 {
+    let look = look(cli.no_color);
+    let result = match cli.command {
+        Command::Check(args) => check(&args, look),
+        Command::Collect(args) => collect_to_file(&args),
+        Command::Explain(args) => explain(&args, look),
+        Command::Permissions(args) => permissions(&args, look),
+        Command::Rules(command) => rules(command, look),
+        Command::Demo(args) => demo(&args, look),
+    };
+    result.unwrap_or_else(|error| {
+        // If standard error is closed there is nobody left to tell.
+        let _ = writeln!(io::stderr().lock(), "{error}");
+        UNUSABLE
+    })
+}
+
+/// What standard output can show.
+fn look(no_color: bool) -> Look {
+    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_terminal = io::stdout().is_terminal();
+    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    let unicode = locale.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
+    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)).filter(|_| is_terminal);
+    Look {
+        width: terminal.or(columns).unwrap_or(80).clamp(40, 110),
+        colour: is_terminal && !is_dumb && !no_color && !is_set("NO_COLOR"),
+        unicode,
+        verbose: false,
+    }
+}
+
+/// Writes to standard output; that the reader went away is no failure.
+fn write_out(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(InputError::new("standard output", format!("cannot be written: {error}")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the operating system says, as a lowercase fragment without its number.
+fn system_words(error: &io::Error) -> String {
+    let words = error.to_string().to_lowercase();
+    words.split_once(" (os error").map_or(words.as_str(), |(words, _)| words).to_owned()
+}
+
+/// An error text, of whatever bytes: what is no UTF-8 is replaced.
+fn read_lossy_stdin() -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| InputError::new("standard input", system_words(&error)))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn read(path: &Path) -> Result<(String, String), InputError> {
+    let is_stdin = path == Path::new("-");
+    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let bytes = if is_stdin {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = bytes.map_err(|error| {
+        InputError::new(&name, system_words(&error)).help("give the path of a file that you may read")
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = 1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
+        InputError::new(&name, "the text is not UTF-8").at(line, 1).help("evidence and rules are UTF-8 text files")
+    })?;
+    Ok((name, text))
+}
+
+fn library(dir: Option<&PathBuf>) -> Result<Library, Error> {
+    let files = match dir {
+        Some(dir) => rule_files(dir)?,
+        None => Vec::new(),
+    };
+    Library::load(&files).map_err(Error::Input)
+}
+
+/// The rule files below a folder: path relative to it and text.
+fn rule_files(dir: &Path) -> Result<Vec<(String, String)>, Error> {
+    let unreadable = |path: &Path, error: &io::Error| {
+        let error = InputError::new(path.display().to_string(), system_words(error));
+        Error::from(error.help("--rules takes a folder with files <stage>/<cause>.yaml"))
+    };
+    let mut files = Vec::new();
+    for stage in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
+        let folder = stage.map_err(|error| unreadable(dir, &error))?.path();
+        if !folder.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
+            let path = file.map_err(|error| unreadable(&folder, &error))?.path();
+            if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                let (_, text) = read(&path)?;
+                let below = path.strip_prefix(dir).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                files.push((below, text));
+            }
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let error = InputError::new(dir.display().to_string(), "the folder holds no rules");
+        return Err(error.help("a rule is a file <stage>/<cause>.yaml, for example mapping/our-own.yaml").into());
+    }
+    Ok(files)
+}
+
+fn status(report: &Report) -> u8 {
+    match report.verdict {
+        Verdict::Healthy => 0,
+        Verdict::Blocked => 1,
+        Verdict::Inconclusive => 3,
+    }
+}
+
+fn print(report: &Report, args: &ReportArgs, look: Look) -> Result<u8, Error> {
+    let look = Look { verbose: args.verbose, ..look };
+    write_out(|out| match args.output {
+        Output::Terminal => render::terminal(report, look, out),
+        Output::Json => render::json(report, out),
+    })?;
+    Ok(status(report))
+}
+
+fn check(args: &CheckArgs, look: Look) -> Result<u8, Error> {
+    let library = wanted(library(args.report.rules.as_ref())?, args)?;
+    let evidence = if args.evidence.is_empty() { look_around(&args.look)? } else { evidence_of_files(args)? };
+    if let Some(path) = &args.save_evidence {
+        save(&evidence, path)?;
+    }
+    print(&diagnose(&evidence, &library), &args.report, look)
+}
+
+/// The rules that `--only` and `--skip` leave.
+fn wanted(library: Library, args: &CheckArgs) -> Result<Library, Error> {
+    for name in args.only.iter().chain(&args.skip) {
+        let is_stage = Stage::named(name).is_some();
+        if !is_stage && library.get(name).is_none() {
+            let known = library.rules().iter().map(|rule| rule.id.as_str()).chain(Stage::ALL.map(Stage::as_str));
+            let help = match did_you_mean(name, known) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => "give a stage such as mapping, or an id such as mapping/none".to_owned(),
+            };
+            return Err(Error::usage(format!("there is no stage and no cause `{name}`"), help));
+        }
+    }
+    let is_named =
+        |rule: &Rule, names: &[String]| names.iter().any(|name| *name == rule.id || name == rule.stage.as_str());
+    let rules = library
+        .rules()
+        .iter()
+        .filter(|rule| (args.only.is_empty() || is_named(rule, &args.only)) && !is_named(rule, &args.skip));
+    Ok(Library::from_rules(rules.cloned().collect()))
+}
+
+fn collect_to_file(args: &CollectArgs) -> Result<u8, Error> {
+    let evidence = look_around(&args.look)?;
+    if args.output == Path::new("-") {
+        write_out(|out| {
+            serde_json::to_writer_pretty(&mut *out, &evidence)?;
+            writeln!(out)
+        })?;
+    } else {
+        save(&evidence, &args.output)?;
+    }
+    Ok(0)
+}
+
+fn permissions(args: &PermissionsArgs, look: Look) -> Result<u8, Error> {
+    use render::permissions::{Scope, cluster_role, iam, table, terraform};
+    let (cluster, region, account) = (args.cluster.clone(), args.region.clone(), args.account.clone());
+    let scope = Scope { cluster, region, account };
+    write_out(|out| match args.format {
+        PermissionFormat::Table => table(look, out),
+        PermissionFormat::Iam => iam(&scope, out),
+        PermissionFormat::Terraform => terraform(&scope, out),
+        PermissionFormat::Clusterrole => cluster_role(out),
+    })?;
+    Ok(0)
+}
+
+/// Looks at the world.
+fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
+    let mut target = Target {
+        context: args.context.clone(),
+        cluster: args.cluster.clone(),
+        region: args.region.clone(),
+        profile: args.profile.clone(),
+        ..Target::default()
+    };
+    ask(args, &mut target)?;
+    let defaults = collect::Request::default();
+    let request = collect::Request {
+        target,
+        kubeconfig: args.kubeconfig.clone(),
+        timeout: args.timeout.map_or(defaults.timeout, Duration::from_secs_f64),
+        logs: args.logs,
+        ..defaults
+    };
+    let surroundings = Surroundings::of_this_process();
+    let progress = progress::Line::on_stderr();
+    let interrupted = async {
+        // Without a handler Ctrl-C ends the process at once, which is what it did before.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let evidence = collect::collect_blocking(&request, &surroundings, &progress, interrupted);
+    progress.clear();
+    evidence.map_err(|error| InputError::new("this machine", format!("cannot be looked at: {error}")).into())
+}
+
+/// Puts what the command line asks into the target of the diagnosis.
+fn ask(args: &LookArgs, target: &mut Target) -> Result<(), Error> {
+    if let Some(arn) = &args.principal {
+        target.principal = Some(arn.clone());
+    }
+    if let Some(words) = &args.action {
+        let parsed = action::parse(words).map_err(|error| Error::Usage {
+            message: format!("--action '{words}': {} (column {})", error.problem, error.column),
+            help: error.help.or_else(|| Some("write it as for `kubectl auth can-i`: 'get pods -n dev'".to_owned())),
+        })?;
+        target.action = Some(parsed.in_namespace("default"));
+    }
+    target.symptom = match args.error.as_deref() {
+        None => target.symptom.take(),
+        Some("-") => Some(read_lossy_stdin()?),
+        Some(text) => Some(text.to_owned()),
+    };
+    Ok(())
+}
+
+fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
+    let stdin = args.evidence.iter().filter(|path| path.as_path() == Path::new("-")).count();
+    if stdin + usize::from(args.look.error.as_deref() == Some("-")) > 1 {
+        return Err(Error::usage("standard input can be read once only", "give the others as files"));
+    }
+    let mut all: Option<Evidence> = None;
+    for path in &args.evidence {
+        let (name, text) = read(path)?;
+        let document = Evidence::from_text(&name, &text)?;
+        match &mut all {
+            None => all = Some(document),
+            Some(first) => first.complete_with(document).map_err(|message| {
+                let error = InputError::new(&name, message);
+                error.help("merge documents of two people about one cluster only")
+            })?,
+        }
+    }
+    let mut evidence = all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))?;
+    let target = &mut evidence.target;
+    ask(&args.look, target)?;
+    for (asked, known) in [
+        (&args.look.context, &mut target.context),
+        (&args.look.cluster, &mut target.cluster),
+        (&args.look.region, &mut target.region),
+    ] {
+        if asked.is_some() {
+            known.clone_from(asked);
+        }
+    }
+    Ok(evidence)
+}
+
+fn save(evidence: &Evidence, path: &Path) -> Result<(), Error> {
+    let failed = |error: String| InputError::new(path.display().to_string(), format!("cannot be written: {error}"));
+    let text = serde_json::to_string_pretty(evidence).map_err(|error| failed(error.to_string()))?;
+    fs::write(path, text + "\n").map_err(|error| failed(error.to_string()).into())
+}
+
+/// The rule that an id names; the end of an id is enough where it is the only one.
+fn named<'a>(library: &'a Library, id: &str) -> Result<&'a Rule, Error> {
+    if let Some(rule) = library.get(id) {
+        return Ok(rule);
+    }
+    let mut ending = library.rules().iter().filter(|rule| rule.id.ends_with(&format!("/{id}")));
+    if let (Some(rule), None) = (ending.next(), ending.next()) {
+        return Ok(rule);
+    }
+    let ids = library.rules().iter().map(|rule| rule.id.as_str());
+    let help = match did_you_mean(id, ids) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "`eks-doctor rules list` names all causes".to_owned(),
+    };
+    Err(Error::usage(format!("there is no cause `{id}`"), help))
+}
+
+fn explain(args: &ExplainArgs, look: Look) -> Result<u8, Error> {
+    let library = library(args.rules.as_ref())?;
+    let text = match (&args.error, args.id.as_deref()) {
+        (Some(text), _) => Some(text.clone()),
+        (None, Some("-")) => Some(read_lossy_stdin()?),
+        (None, _) => None,
+    };
+    match (text, &args.id) {
+        (Some(text), _) => {
+            let found = symptom::recognise(&text);
+            write_out(|out| match args.output {
+                Output::Terminal => render::recognition(&found, &library, look, out),
+                Output::Json => render::recognition_json(&found, out),
+            })?;
+        }
+        (None, id) => {
+            let rule = named(&library, id.as_deref().unwrap_or_default())?;
+            write_out(|out| render::explain(rule, look, out))?;
+        }
+    }
+    Ok(0)
+}
+
+fn rules(command: RulesCommand, look: Look) -> Result<u8, Error> {
+    match command {
+        RulesCommand::List { output, rules } => {
+            let library = library(rules.as_ref())?;
+            write_out(|out| match output {
+                Output::Terminal => render::rule_list(library.rules(), look, out),
+                Output::Json => render::rule_list_json(library.rules(), out),
+            })?;
+        }
+        RulesCommand::Show { id, rules } => {
+            let library = library(rules.as_ref())?;
+            let text = named(&library, &id)?.text.clone();
+            write_out(|out| out.write_all(text.as_bytes()))?;
+        }
+        RulesCommand::Lint { dir } => {
+            let library = library(dir.as_ref())?;
+            let of_user =
+                dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
+            write_out(|out| writeln!(out, "{of_user} rules are well-formed"))?;
+        }
+    }
+    Ok(0)
+}
+
+fn demo(args: &DemoArgs, look: Look) -> Result<u8, Error> {
+    let library = library(args.report.rules.as_ref())?;
+    match &args.name {
+        Some(name) => print(&diagnose(&scenario::evidence(name)?, &library), &args.report, look),
+        None => {
+            let scenarios: Vec<(String, String)> = scenario::names()
+                .map(|name| {
+                    let title = library.get(name).map(|rule| rule.title.source().to_owned());
+                    (name.to_owned(), title.unwrap_or_else(|| "works as it should".to_owned()))
+                })
+                .collect();
+            write_out(|out| render::scenario_list(&scenarios, look, out))?;
+            Ok(0)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The pasted error text, read once for the rooms that draw on it: which cause it states by itself, and what it names.
+//! It may be old or of another client, so it never outweighs what was looked up here.
+
+use crate::{
+    evidence::Evidence,
+    symptom::{self, StatedFacts, SymptomClass},
+};
+
+/// Where the text stands in the evidence.
+pub(crate) const OBSERVATION: &str = "target.symptom";
+
+/// What a pasted text says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Pasted {
+    /// The text.
+    pub(crate) text: String,
+    /// The cause that it states by itself.
+    pub(crate) proves: Option<&'static str>,
+    /// The causes that may be behind it.
+    pub(crate) may_be: Vec<&'static str>,
+    /// The symptoms that it shows; empty if nothing was recognised.
+    pub(crate) classes: Vec<SymptomClass>,
+    /// The programs that write such messages.
+    pub(crate) clients: Vec<&'static str>,
+    /// What it names.
+    pub(crate) stated: StatedFacts,
+}
+
+impl Pasted {
+    /// Reads the text of the evidence, if there is one.
+    pub(crate) fn read(evidence: &Evidence) -> Self {
+        evidence.target.symptom.as_deref().map(Self::of_text).unwrap_or_default()
+    }
+
+    fn of_text(text: &str) -> Self {
+        let recognition = symptom::recognise(text);
+        Self {
+            text: text.to_owned(),
+            proves: recognition.proves.map(|(cause, _)| cause),
+            may_be: recognition.causes.iter().map(|(cause, _)| *cause).collect(),
+            clients: recognition.messages.iter().map(|one| one.message.client).collect(),
+            classes: recognition.classes,
+            stated: recognition.stated,
+        }
+    }
+
+    /// Whether the text states this cause by itself.
+    pub(crate) fn proves(&self, cause: &str) -> bool {
+        self.proves == Some(cause)
+    }
+
+    /// Whether this cause may be behind the text.
+    pub(crate) fn may_be(&self, cause: &str) -> bool {
+        self.may_be.contains(&cause)
+    }
+
+    /// Whether a client of this name, or one of its relatives, wrote the text.
+    pub(crate) fn is_from(&self, client: &str) -> bool {
+        self.clients.iter().any(|known| known.contains(client))
+    }
+}

@@ -1,0 +1,116 @@
+//! Reading documents that people write or machines hand over: JSON or YAML text to a typed value, or an error that
+//! names file, line, column and what would be right.
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{InputError, did_you_mean};
+
+/// Reads one document. Names that end in `.json` are read as JSON, in `.yaml` or `.yml` as YAML; any other name is
+/// read as JSON if the text begins like a JSON object.
+pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(InputError::new(name, "the document is empty").help("check that the file was written to its end"));
+    }
+    let lower = name.to_lowercase();
+    let is_yaml = lower.ends_with(".yaml") || lower.ends_with(".yml");
+    if lower.ends_with(".json") || (!is_yaml && text.trim_start().starts_with('{')) {
+        parse_json(name, text)
+    } else {
+        parse_yaml(name, text)
+    }
+}
+
+fn parse_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.inner();
+        let message = inner.to_string();
+        // serde_json repeats the place at the end of its message.
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
+        let message = match message {
+            _ if inner.is_eof() => "the document ends too early",
+            message if message.starts_with("invalid length 0, expected struct") => "this is a list, not an object",
+            message => message,
+        };
+        explain(InputError::new(name, message).at(inner.line(), inner.column().max(1)), &path)
+    })?;
+    reader.end().map_err(|error| {
+        InputError::new(name, "something follows the end of the document").at(error.line(), error.column().max(1))
+    })?;
+    Ok(value)
+}
+
+/// The options with which every YAML document is read: no inference beyond YAML 1.2, no unbounded aliases.
+pub(crate) fn yaml_options() -> serde_yaml::Options {
+    serde_yaml::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        with_snippet: false,
+    }
+}
+
+fn parse_yaml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
+    let mut path = String::new();
+    let result = serde_yaml::with_deserializer_from_str_with_options(text, yaml_options(), |reader| {
+        serde_path_to_error::deserialize(reader).map_err(|error| {
+            path = error.path().to_string();
+            error.into_inner()
+        })
+    });
+    result.map_err(|error| yaml_error(name, &error, &path))
+}
+
+/// A YAML error in our own form.
+pub(crate) fn yaml_error(name: &str, error: &serde_yaml::Error, path: &str) -> InputError {
+    use serde_yaml::Error::{SerdeUnknownField, SerdeUnknownVariant};
+    let error = error.without_snippet();
+    let mut message = match error {
+        SerdeUnknownField { field, expected, .. } => unknown("field", field, expected),
+        SerdeUnknownVariant { variant, expected, .. } => unknown("variant", variant, expected),
+        serde_yaml::Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. } => "expected a text".to_owned(),
+        other => other.to_string(),
+    };
+    let mut input_error = InputError::new(name, "");
+    if let Some(location) = error.location() {
+        message = message.replace(&format!(" at line {}, column {}", location.line(), location.column()), "");
+        input_error = input_error.at(location.line() as usize, location.column() as usize);
+    }
+    input_error.message = message;
+    explain(input_error, path)
+}
+
+/// The wording that serde itself uses, which [`explain`] reads.
+fn unknown(what: &str, wrong: &str, expected: &[&str]) -> String {
+    let expected: Vec<String> = expected.iter().map(|name| format!("`{name}`")).collect();
+    format!("unknown {what} `{wrong}`, expected one of {}", expected.join(", "))
+}
+
+/// Adds the path of the wrong key and, for a misspelt one, what was probably meant.
+fn explain(mut error: InputError, path: &str) -> InputError {
+    let quoted: Vec<String> = error.message.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    if let Some((wrong, known)) = quoted.split_first()
+        && error.message.starts_with("unknown ")
+    {
+        let what = if error.message.starts_with("unknown field") { "key" } else { "value" };
+        error.help = match did_you_mean(wrong, known.iter().map(String::as_str)) {
+            Some(meant) => Some(format!("did you mean `{meant}`?")),
+            None if known.is_empty() => None,
+            None => Some(format!("it can be: {}", known.join(", "))),
+        };
+        let path = path.strip_suffix(wrong.as_str()).unwrap_or(path).trim_end_matches('.');
+        error.message = match path {
+            "" => format!("unknown {what} `{wrong}`"),
+            path => format!("unknown {what} `{wrong}` in `{path}`"),
+        };
+    } else {
+        // A question mark stands for what was not read yet.
+        let path = path.trim_end_matches(['?', '.']);
+        if !path.is_empty() && !error.message.contains(path) {
+            error.message = format!("{path}: {}", error.message);
+        }
+    }
+    error
+}

@@ -1,0 +1,142 @@
+//! Services that misbehave: a time-out is a time-out, and whatever one call does, the rest of the evidence is intact.
+
+use std::time::{Duration, Instant};
+
+use eks_doctor::collect::{NoProgress, Request, collect_blocking};
+use eks_doctor::evidence::{Evidence, Failure, Observed};
+use serde_json::json;
+
+use crate::server::{Fault, Reply};
+use crate::world::{Lab, Moods, base};
+use crate::{code, collect, request};
+
+#[test]
+fn what_never_answers_is_a_time_out_within_the_limit() {
+    let operations = [
+        "sts:GetCallerIdentity",
+        "execCaller",
+        "eks:ListAccessEntries",
+        "GET /version",
+        "POST /apis/authentication.k8s.io/v1/selfsubjectreviews",
+    ];
+    let replies = operations.map(|operation| (operation.to_owned(), Reply::Misbehave(Fault::BlackHole)));
+    let lab = Lab::with_moods(base(), Moods { replies: replies.into(), ..Moods::default() });
+    let limit = Duration::from_secs(2);
+    let begun = Instant::now();
+    let evidence = collect(&Request { timeout: limit, ..request() }, &lab.surroundings());
+    assert!(begun.elapsed() < limit + Duration::from_millis(700), "{:?}", begun.elapsed());
+    assert_eq!(code(&evidence.aws.caller), "Timeout");
+    assert_eq!(code(&evidence.exec_caller), "Timeout");
+    assert_eq!(code(&evidence.aws.access_entries), "Timeout");
+    assert_eq!(code(&evidence.kubernetes.whoami), "Timeout");
+    let message = &evidence.kubernetes.version.failure().unwrap().message;
+    assert!(message.contains("gr7.eu-west-1.eks.amazonaws.com:443"), "{message}");
+    assert!(evidence.aws.cluster.found().is_some());
+    assert!(evidence.kubernetes.aws_auth.found().is_some());
+}
+
+#[test]
+fn a_hanging_plugin_is_a_time_out_and_the_rest_is_seen() {
+    let lab = Lab::playing(base());
+    lab.write_plugin("echo 'Attempting to open the SSO page' >&2; sleep 60");
+    let evidence = collect(&Request { timeout: Duration::from_secs(1), ..request() }, &lab.surroundings());
+    assert_eq!(code(&evidence.exec), "Timeout");
+    assert!(evidence.exec.failure().unwrap().message.ends_with("it wrote: Attempting to open the SSO page"));
+    assert!(evidence.aws.access_entries.found().is_some());
+}
+
+#[test]
+fn a_stop_hands_back_what_is_known() {
+    let lab = Lab::playing(base());
+    lab.write_plugin("sleep 60");
+    let begun = Instant::now();
+    let stop = async { tokio::time::sleep(Duration::from_millis(600)).await };
+    let evidence = collect_blocking(&request(), &lab.surroundings(), &NoProgress, stop).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(code(&evidence.exec), "Interrupted");
+    assert!(evidence.aws.cluster.found().is_some());
+}
+
+/// Calls that do not need each other.
+const GROUPS: [&[&str]; 6] = [
+    &["sts:GetCallerIdentity"],
+    &["iam:GetRole"],
+    &["execCaller", "eks:ListAccessEntries"],
+    &["eks:DescribeCluster", "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
+    &["POST /apis/authentication.k8s.io/v1/selfsubjectreviews", "GET /apis/rbac.authorization.k8s.io/v1/clusterroles"],
+    &[
+        "GET /version",
+        "GET /api/v1/namespaces/kube-system/configmaps/aws-auth",
+        "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+    ],
+];
+
+fn faults() -> Vec<(&'static str, Reply)> {
+    let status = |status: u16| {
+        Reply::json(
+            status,
+            &json!({ "kind": "Status", "reason": "Lab", "message": "lab", "code": status, "__type": "LabException" }),
+        )
+    };
+    vec![
+        ("403", status(403)),
+        ("404", status(404)),
+        ("429", status(429)),
+        ("500", status(500)),
+        ("page", Reply::text(403, "text/html", "<html><title>Blocked by policy</title></html>")),
+        ("portal", Reply::text(200, "text/html", "<html><title>Please log in</title></html>")),
+        ("reset", Reply::Misbehave(Fault::Reset)),
+        ("black hole", Reply::Misbehave(Fault::BlackHole)),
+        ("slow drip", Reply::Misbehave(Fault::SlowDrip)),
+        ("garbage", Reply::Misbehave(Fault::Garbage)),
+        ("huge", Reply::Misbehave(Fault::Huge)),
+    ]
+}
+
+/// How the observation that an operation is for came out: found or not, and with which code.
+fn outcome<'e>(evidence: &'e Evidence, operation: &str) -> (bool, Option<&'e Failure>) {
+    fn of<T>(observed: &Observed<T>) -> (bool, Option<&Failure>) {
+        (observed.found().is_some(), observed.failure())
+    }
+    let entry = || evidence.aws.access_entries.found().and_then(|entries| entries.first());
+    match operation {
+        "sts:GetCallerIdentity" => of(&evidence.aws.caller),
+        "execCaller" => of(&evidence.exec_caller),
+        "iam:GetRole" => of(&evidence.aws.principal),
+        "eks:DescribeCluster" => of(&evidence.aws.cluster),
+        "eks:ListAccessEntries" => of(&evidence.aws.access_entries),
+        "eks:DescribeAccessEntry" => entry().map(|entry| of(&entry.details)).unwrap(),
+        "eks:ListAssociatedAccessPolicies" => entry().map(|entry| of(&entry.policies)).unwrap(),
+        "GET /version" => of(&evidence.kubernetes.version),
+        operation if operation.ends_with("selfsubjectreviews") => of(&evidence.kubernetes.whoami),
+        operation if operation.ends_with("selfsubjectaccessreviews") => of(&evidence.kubernetes.access_review),
+        operation if operation.ends_with("clusterroles") => of(&evidence.kubernetes.cluster_roles),
+        operation if operation.ends_with("aws-auth") => of(&evidence.kubernetes.aws_auth),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn whatever_a_call_does_there_is_evidence_in_time_and_the_rest_is_intact() {
+    let limit = Duration::from_millis(1500);
+    for (name, reply) in faults() {
+        for group in GROUPS {
+            let replies = group.iter().map(|operation| ((*operation).to_owned(), reply.clone())).collect();
+            let lab = Lab::with_moods(base(), Moods { replies, ..Moods::default() });
+            let begun = Instant::now();
+            let evidence = collect(&Request { timeout: limit, ..request() }, &lab.surroundings());
+            assert!(begun.elapsed() < limit + Duration::from_millis(800), "{name} {group:?}: {:?}", begun.elapsed());
+            // Without a list there is nothing to describe.
+            let reachable = |operation: &&str| {
+                !group.contains(&"eks:ListAccessEntries") || !operation.contains("Access") || group.contains(operation)
+            };
+            for operation in GROUPS.concat().into_iter().filter(reachable) {
+                let (found, failure) = outcome(&evidence, operation);
+                let misbehaves = group.contains(&operation);
+                assert_eq!(found, !misbehaves, "{name} on {group:?}: {operation}: {failure:?}");
+                let silent = misbehaves && name != "404" && failure.is_none_or(|failure| failure.message.is_empty());
+                assert!(!silent, "{name} on {operation} says nothing: {failure:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Small blocking servers on loopback: HTTPS with a certificate authority of their own, and a CONNECT proxy that leads
+//! every name to one of them. They misbehave on request. Their threads end with their sockets.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// A connection that is silent for so long is given up, so that no thread outlives the tests.
+const SILENCE: Duration = Duration::from_secs(40);
+
+/// A request as it came over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        self.header("host").unwrap_or_default()
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
+    /// A field of a form in the body, unescaped; empty if it is not there.
+    pub(crate) fn form(&self, name: &str) -> String {
+        let body = String::from_utf8_lossy(&self.body);
+        let value = body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default();
+        percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()
+    }
+
+    /// A parameter of the query, unescaped.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let query = self.target.split_once('?')?.1;
+        let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+        Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+    }
+}
+
+/// What a server does with a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    Answer { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
+    Misbehave(Fault),
+}
+
+impl Reply {
+    pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self::Answer { status, headers, body: body.to_string().into_bytes() }
+    }
+
+    pub(crate) fn text(status: u16, content_type: &str, body: &str) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        Self::Answer { status, headers, body: body.as_bytes().to_vec() }
+    }
+}
+
+/// Ways to misbehave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The connection ends without an answer.
+    Reset,
+    /// Nothing ever comes.
+    BlackHole,
+    /// The answer's body comes byte by byte and never ends.
+    SlowDrip,
+    /// Something that is not HTTP.
+    Garbage,
+    /// A body that no memory should hold.
+    Huge,
+}
+
+pub(crate) type Handler = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
+
+/// A server that stops when it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+    }
+}
+
+fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let serve = Arc::new(serve);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            if stopped.load(Ordering::SeqCst) {
+                break;
+            }
+            let (Ok(stream), serve) = (stream, serve.clone()) else { continue };
+            let _ = stream.set_nodelay(true);
+            let _ = stream.set_read_timeout(Some(SILENCE));
+            let _ = stream.set_write_timeout(Some(SILENCE));
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    Server { address, stop }
+}
+
+/// An HTTPS server.
+pub(crate) fn https(certificates: &Certificates, handler: Handler) -> Server {
+    let config = certificates.server_config.clone();
+    listen(move |stream| {
+        let Ok(connection) = ServerConnection::new(config.clone()) else { return };
+        let raw = stream.try_clone().unwrap();
+        let _ = converse(StreamOwned::new(connection, stream), &raw, &handler);
+    })
+}
+
+/// A plain HTTP server.
+pub(crate) fn http(handler: Handler) -> Server {
+    listen(move |stream| {
+        let raw = stream.try_clone().unwrap();
+        let _ = converse(stream, &raw, &handler);
+    })
+}
+
+/// A proxy that leads every CONNECT to one server, whatever its name. `seen` is told of each.
+pub(crate) fn connect_proxy(server: SocketAddr, seen: impl Fn(&Request) + Send + Sync + 'static) -> Server {
+    listen(move |stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let Ok(Some(request)) = read_request(&mut reader) else { return };
+        seen(&request);
+        let (mut client, Ok(mut upstream)) = (stream, TcpStream::connect(server)) else { return };
+        let _ = upstream.set_nodelay(true);
+        let _ = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
+        let (mut from_client, mut to_upstream) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let _ = io::copy(&mut from_client, &mut to_upstream);
+            let _ = to_upstream.shutdown(Shutdown::Both);
+        });
+        let _ = io::copy(&mut upstream, &mut client);
+        let _ = client.shutdown(Shutdown::Both);
+    })
+}
+
+/// Answers requests until the connection ends.
+fn converse(stream: impl Read + Write, raw: &TcpStream, handler: &Handler) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read_request(&mut stream)? {
+        let writer = stream.get_mut();
+        match handler(&request) {
+            Reply::Answer { status, headers, body } => write_answer(writer, status, &headers, &body)?,
+            Reply::Misbehave(fault) => return misbehave(writer, raw, fault),
+        }
+    }
+    Ok(())
+}
+
+fn write_answer(writer: &mut impl Write, status: u16, headers: &[(String, String)], body: &[u8]) -> io::Result<()> {
+    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let mut head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len());
+    if !headers.iter().any(|(name, _)| name == "date") {
+        head += &format!("date: {date}\r\n");
+    }
+    headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+    writer.write_all(&[head.as_bytes(), b"\r\n", body].concat())?;
+    writer.flush()
+}
+
+fn misbehave(writer: &mut (impl Read + Write), raw: &TcpStream, fault: Fault) -> io::Result<()> {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
+    match fault {
+        Fault::Reset => {
+            let _ = raw.shutdown(Shutdown::Both);
+        }
+        Fault::BlackHole => {
+            writer.read_to_end(&mut Vec::new())?;
+        }
+        Fault::SlowDrip => {
+            writer.write_all(head)?;
+            writer.write_all(b"content-length: 100000\r\n\r\n")?;
+            for _ in 0..400 {
+                writer.write_all(b" ")?;
+                writer.flush()?;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Fault::Garbage => writer.write_all(b"\x00\xff nonsense \r\n\r\n")?,
+        Fault::Huge => {
+            writer.write_all(head)?;
+            writer.write_all(b"content-length: 400000000\r\n\r\n")?;
+            let chunk = vec![b' '; 1 << 20];
+            for _ in 0..400 {
+                writer.write_all(&chunk)?;
+            }
+        }
+    }
+    writer.flush()
+}
+
+/// Reads one request; nothing at the connection's end.
+fn read_request(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
+    let mut line = String::new();
+    if stream.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        match line.trim_end().split_once(':') {
+            Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.trim().to_owned())),
+            None => break,
+        }
+    }
+    let mut request = Request { method, target, headers, body: Vec::new() };
+    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
+    request.body = vec![0; length];
+    stream.read_exact(&mut request.body)?;
+    Ok(Some(request))
+}
+
+/// A certificate authority and a server certificate for some names.
+pub(crate) struct Certificates {
+    /// The authority's certificate.
+    pub(crate) ca_pem: String,
+    server_config: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    pub(crate) fn new(names: &[&str]) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        authority.distinguished_name.push(DnType::CommonName, "lab");
+        let ca_pem = authority.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(authority, key);
+        let server_key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let server = CertificateParams::new(names).unwrap().signed_by(&server_key, &issuer).unwrap();
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![server.der().clone()], private)
+            .unwrap();
+        Self { ca_pem, server_config: Arc::new(config) }
+    }
+}
