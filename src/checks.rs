@@ -310,9 +310,10 @@ fn credential_obtained(facts: &Facts) -> Judgement {
             let why = text(&exec.message).unwrap_or("its entry is not valid");
             Judgement::Fail(format!("the client does not run {command}: {why}"))
         }
-        Some(Some(ExecOutcome::NoCredential)) => {
-            Judgement::Fail(format!("{command} printed no credential: {}", text(&exec.decode_error).unwrap_or_default()))
-        }
+        Some(Some(ExecOutcome::NoCredential)) => Judgement::Fail(format!(
+            "{command} printed no credential: {}",
+            text(&exec.decode_error).unwrap_or_default()
+        )),
         Some(Some(ExecOutcome::Failed)) => {
             let status = exec.exit_code.value().copied().flatten();
             let status = status.map_or_else(|| "a signal".to_owned(), |code| format!("status {code}"));

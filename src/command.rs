@@ -55,7 +55,9 @@ fn look(no_color: bool) -> Look {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_terminal = io::stdout().is_terminal();
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
     let unicode = locale.is_some_and(|locale| locale.to_lowercase().replace('-', "").contains("utf8"));
     let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)).filter(|_| is_terminal);
@@ -369,7 +371,8 @@ fn rules(command: RulesCommand, look: Look) -> Result<u8, Error> {
         }
         RulesCommand::Lint { dir } => {
             let library = library(dir.as_ref())?;
-            let of_user = dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
+            let of_user =
+                dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
             write_out(|out| writeln!(out, "{of_user} rules are well-formed"))?;
         }
     }

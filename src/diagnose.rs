@@ -46,7 +46,13 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
     let checks = checks::run(&facts, &evidence.calls);
     let (suspects, ruled_out) = judge(library, &node, &facts);
     let (suspects, folded) = fold(suspects);
-    let writer = Writer { renderer: Renderer::new(&schema, &node), facts: &node, schema: &schema, folded, pasted_causes: &facts.pasted_causes };
+    let writer = Writer {
+        renderer: Renderer::new(&schema, &node),
+        facts: &node,
+        schema: &schema,
+        folded,
+        pasted_causes: &facts.pasted_causes,
+    };
     let unknowns = unknowns(&suspects, &writer);
     let findings = writer.findings(suspects);
     let verdict = verdict(&facts, &findings, &checks);

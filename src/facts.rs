@@ -106,8 +106,7 @@ impl Facts {
             asked: &asked,
         };
         let mapping = mapping::derive(evidence, known);
-        let rooms =
-            credentials::Rooms { known, mapping: &mapping };
+        let rooms = credentials::Rooms { known, mapping: &mapping };
         let credentials = credentials::derive(evidence, rooms);
         let token = token_facts::derive(evidence, &kubeconfig, &cluster, &pasted);
         let known = authorization::Known {

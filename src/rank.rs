@@ -50,7 +50,12 @@ fn order(a: &Candidate, b: &Candidate) -> Ordering {
         Certainty::Confirmed => a.stage.cmp(&b.stage).then(b.weight.total_cmp(&a.weight)),
         Certainty::Possible => b.weight.total_cmp(&a.weight),
     };
-    a.certainty.cmp(&b.certainty).then(within).then_with(|| a.id.cmp(&b.id)).then(a.element.cmp(&b.element)).then(a.stage.cmp(&b.stage))
+    a.certainty
+        .cmp(&b.certainty)
+        .then(within)
+        .then_with(|| a.id.cmp(&b.id))
+        .then(a.element.cmp(&b.element))
+        .then(a.stage.cmp(&b.stage))
 }
 
 #[cfg(test)]
@@ -60,15 +65,15 @@ mod tests {
     use super::*;
 
     fn candidate() -> impl Strategy<Value = Candidate> {
-        (0..6_usize, 0..8_usize, any::<bool>(), 1..50_u32, 0..3_usize).prop_map(|(id, stage, proven, weight, element)| {
-            Candidate {
+        (0..6_usize, 0..8_usize, any::<bool>(), 1..50_u32, 0..3_usize).prop_map(
+            |(id, stage, proven, weight, element)| Candidate {
                 id: format!("cause-{id}"),
                 stage: Stage::ALL[stage],
                 certainty: if proven { Certainty::Confirmed } else { Certainty::Possible },
                 weight: f64::from(weight) / 10.0,
                 element,
-            }
-        })
+            },
+        )
     }
 
     fn ranked(candidates: &[Candidate]) -> Vec<(Candidate, f64, ())> {

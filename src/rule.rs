@@ -16,8 +16,8 @@ mod written;
 pub use library::{Library, schema as rule_schema};
 pub(crate) use template::placeholders;
 pub use template::{Renderer, Template};
-pub(crate) use when::{find, schema_of};
 pub use when::{Cited, Condition, Conditions, Outcome, Scope};
+pub(crate) use when::{find, schema_of};
 
 pub use crate::symptom::SymptomClass;
 

@@ -121,7 +121,8 @@ impl CaseFile {
     /// The base does not exist, or the result is no evidence document.
     pub fn evidence(&self, name: &str, case: &Case) -> Result<Evidence, InputError> {
         let base = case.base.as_deref().or(self.base.as_deref());
-        let base = base.ok_or_else(|| InputError::new(name, "the case has no base").help("name a file of fixtures/healthy"))?;
+        let base =
+            base.ok_or_else(|| InputError::new(name, "the case has no base").help("name a file of fixtures/healthy"))?;
         let (path, text) = text_of(base)?;
         let mut document: Value = input::parse(path, text)?;
         merge(&mut document, &self.evidence);

@@ -20,7 +20,9 @@ fn every_rule_has_its_cases() {
     for rule in library.rules() {
         let file = scenario::case_file(&rule.id).unwrap_or_else(|error| panic!("{}: {error}", rule.id));
         let proves = |expect: &Expect| {
-            expect.top.as_deref() == Some(&rule.id) || expect.confirmed.contains(&rule.id) || (!rule.provable && expect.possible)
+            expect.top.as_deref() == Some(&rule.id)
+                || expect.confirmed.contains(&rule.id)
+                || (!rule.provable && expect.possible)
         };
         assert!(file.cases.iter().any(|case| proves(&case.expect)), "{}: no case in which it fires", rule.id);
         assert!(file.cases.iter().any(|case| case.expect.silent), "{}: no case in which it is silent", rule.id);
@@ -46,7 +48,10 @@ fn every_fix_says_how_to_verify_and_how_to_take_it_back() {
             let changes = !matches!(fix.changes, Changes::Nothing | Changes::Shell);
             let what = format!("{}, \"{}\"", rule.id, fix.title.source());
             assert!(!fix.verify.is_empty(), "{what}: not said how to verify it");
-            assert!(!changes || !fix.undo.is_empty() || fix.warning.is_some(), "{what}: cannot be undone, without a warning");
+            assert!(
+                !changes || !fix.undo.is_empty() || fix.warning.is_some(),
+                "{what}: cannot be undone, without a warning"
+            );
         }
     }
 }
@@ -75,7 +80,8 @@ docs: https://docs.example/x
 ";
 
 fn complaints(files: &[(&str, &str)]) -> String {
-    let files: Vec<(String, String)> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    let files: Vec<(String, String)> =
+        files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     match Library::load(&files) {
         Ok(_) => String::new(),
         Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
@@ -106,7 +112,10 @@ fn malformed_rules_are_refused_with_place_and_suggestion() {
             damaged("{{ cluster.name }}", "{{ cluster.nmae }}"),
             damaged("{{ cluster.name }}", "{{ cluster.name | uper }}"),
             damaged("{{ cluster.name }}", "{{ cluster.name"),
-            damaged("docs: https", "fix: [{title: x, actor: you, changes: nothing, run: \"x '{{ cluster.name }}'\"}]\ndocs: https"),
+            damaged(
+                "docs: https",
+                "fix: [{title: x, actor: you, changes: nothing, run: \"x '{{ cluster.name }}'\"}]\ndocs: https"
+            ),
             damaged("docs: https", "fix: [{title: x, actor: me, changes: nothing, run: x}]\ndocs: https"),
             damaged("docs: https", "refines: mapping/nnoe\ndocs: https"),
             damaged("docs: https", "recipes: grant-acess-entry\ndocs: https"),
@@ -128,7 +137,9 @@ fn malformed_rules_are_refused_with_place_and_suggestion() {
 #[test]
 fn no_file_is_forgotten() {
     let known: BTreeSet<String> = Library::load(&[]).unwrap().rules().iter().map(|rule| rule.id.clone()).collect();
-    for stage in fs::read_dir(root().join("rules")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    for stage in
+        fs::read_dir(root().join("rules")).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
         let stage_name = stage.file_name().unwrap().to_string_lossy().into_owned();
         for file in fs::read_dir(&stage).unwrap().map(|entry| entry.unwrap().path()) {
             let cause = file.file_stem().unwrap().to_string_lossy().into_owned();

@@ -56,10 +56,7 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, asked: &Action) -> Sy
         sts_throttled: sts_throttled(evidence, pasted),
         answer,
         refusal: refusal(evidence),
-        pasted: Fact::known(
-            pasted.classes.iter().map(|class| class.name().to_owned()).collect(),
-            "target.symptom",
-        ),
+        pasted: Fact::known(pasted.classes.iter().map(|class| class.name().to_owned()).collect(), "target.symptom"),
     }
 }
 

@@ -136,7 +136,8 @@ fn kind(kind: ArnKind) -> SubjectKind {
 /// credential, the shell's caller.
 fn seen(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Seen> {
     if let Some(arn) = &evidence.target.principal {
-        let seen = Seen { arn: arn.clone(), user_id: None, origin: SubjectOrigin::Target, observation: "target.principal" };
+        let seen =
+            Seen { arn: arn.clone(), user_id: None, origin: SubjectOrigin::Target, observation: "target.principal" };
         return Fact::known(seen, "target.principal");
     }
     if let Some(caller) = evidence.exec_caller.found() {
@@ -144,17 +145,18 @@ fn seen(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Seen> {
         let seen = Seen { arn, user_id, origin: SubjectOrigin::Exec, observation: "execCaller" };
         return Fact::known(seen, "execCaller");
     }
-    let holds_static_credential = kubeconfig
-        .credential
-        .value()
-        .copied()
-        .flatten()
-        .is_some_and(|credential| credential != UserCredential::Exec);
+    let holds_static_credential =
+        kubeconfig.credential.value().copied().flatten().is_some_and(|credential| credential != UserCredential::Exec);
     if holds_static_credential {
         let arn = evidence.kubernetes.whoami.found().and_then(|user| user.extra.get("arn")?.first());
         return match arn {
             Some(arn) => {
-                let seen = Seen { arn: arn.clone(), user_id: None, origin: SubjectOrigin::Whoami, observation: "kubernetes.whoami" };
+                let seen = Seen {
+                    arn: arn.clone(),
+                    user_id: None,
+                    origin: SubjectOrigin::Whoami,
+                    observation: "kubernetes.whoami",
+                };
                 Fact::known(seen, "kubernetes.whoami")
             }
             None => Fact::Unknown(why_unsettled(&evidence.kubernetes.whoami, "kubernetes.whoami")),

@@ -29,7 +29,12 @@ pub fn explain(rule: &Rule, look: Look, out: &mut dyn Write) -> io::Result<()> {
     };
     let text = |template: &Template| renderer.render(template, it.as_ref());
 
-    writeln!(out, "{}   {}\n", look.tone(Tone::Strong, &look.line(&text(&rule.title))), look.tone(Tone::Faint, &rule.id))?;
+    writeln!(
+        out,
+        "{}   {}\n",
+        look.tone(Tone::Strong, &look.line(&text(&rule.title))),
+        look.tone(Tone::Faint, &rule.id)
+    )?;
     writeln!(out, "{}", look.prose(&text(&rule.because), 2))?;
     let symptoms: Vec<&str> = rule.explains.iter().map(|class| in_words(*class)).collect();
     section("How it looks", &symptoms.join("; "), look, out)?;
@@ -75,7 +80,12 @@ fn write_fix(fix: &Fix, text: &dyn Fn(&Template) -> String, look: Look, out: &mu
     Ok(())
 }
 
-fn commands(templates: &[Template], text: &dyn Fn(&Template) -> String, look: Look, out: &mut dyn Write) -> io::Result<()> {
+fn commands(
+    templates: &[Template],
+    text: &dyn Fn(&Template) -> String,
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for template in templates {
         text(template).lines().try_for_each(|line| writeln!(out, "    {}", look.visible(line)))?;
     }

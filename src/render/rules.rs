@@ -43,12 +43,7 @@ pub fn scenarios(scenarios: &[(String, String)], look: Look, out: &mut dyn Write
     table(["scenario", "what it shows"], rows, look, out)
 }
 
-fn table(
-    head: [&str; 2],
-    rows: impl Iterator<Item = [String; 2]>,
-    look: Look,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn table(head: [&str; 2], rows: impl Iterator<Item = [String; 2]>, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);

@@ -95,7 +95,8 @@ pub(super) fn references(loaded: &Loaded, ids: &[&str]) -> Vec<InputError> {
     let unknown = loaded.refines.iter().filter(|id| !ids.contains(&id.value.as_str()));
     unknown
         .map(|id| {
-            let error = InputError::new(&loaded.file, format!("unknown rule `{}`", id.value)).at(id.place.0, id.place.1);
+            let error =
+                InputError::new(&loaded.file, format!("unknown rule `{}`", id.value)).at(id.place.0, id.place.1);
             match did_you_mean(&id.value, ids.iter().copied()) {
                 Some(meant) => error.help(format!("did you mean `{meant}`?")),
                 None => error.help("`eks-doctor rules list` names all rules"),
@@ -119,7 +120,8 @@ fn shared_fixes(
                 fixes.push(Fix { verify, ..recipe.clone() });
             }
             None => {
-                let error = InputError::new(file, format!("unknown recipe `{}`", name.value)).at(name.place.0, name.place.1);
+                let error =
+                    InputError::new(file, format!("unknown recipe `{}`", name.value)).at(name.place.0, name.place.1);
                 let help = match did_you_mean(&name.value, recipes.keys().map(String::as_str)) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("known are {}", recipes.keys().cloned().collect::<Vec<_>>().join(", ")),
@@ -160,7 +162,9 @@ fn check_shape(
     errors: &mut Vec<InputError>,
 ) {
     if explains.is_empty() {
-        errors.push(InputError::new(file, "`explains` is empty").help("name the symptom classes that this cause produces"));
+        errors.push(
+            InputError::new(file, "`explains` is empty").help("name the symptom classes that this cause produces"),
+        );
     }
     if weight.is_some_and(|weight| !weight.is_finite() || weight <= 0.0) {
         errors.push(InputError::new(file, "`weight` is not above 0"));

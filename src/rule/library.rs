@@ -62,7 +62,11 @@ impl Library {
         }
         let ids: Vec<&str> = files.keys().map(String::as_str).collect();
         errors.extend(loaded.iter().flat_map(|rule| check::references(rule, &ids)));
-        if errors.is_empty() { Ok(Self { rules: loaded.into_iter().map(|loaded| loaded.rule).collect() }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { rules: loaded.into_iter().map(|loaded| loaded.rule).collect() })
+        } else {
+            Err(errors)
+        }
     }
 
     /// The rules, sorted by id.

@@ -129,7 +129,10 @@ impl Renderer {
         self.environment
             .template_from_named_str(template.name(), &template.source)
             .and_then(|compiled| compiled.render(context))
-            .map_or_else(|error| format!("(this text of the rule cannot be shown: {error})"), |text| text.trim().to_owned())
+            .map_or_else(
+                |error| format!("(this text of the rule cannot be shown: {error})"),
+                |text| text.trim().to_owned(),
+            )
     }
 }
 
@@ -273,7 +276,8 @@ impl<'a> Checker<'a> {
     }
 
     fn syntax_error(&self, error: &Error, place: (usize, usize)) -> InputError {
-        let message = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+        let message =
+            error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
         let line = place.0 + error.line().unwrap_or(1).saturating_sub(1);
         InputError::new(self.file, message).at(line, place.1)
     }

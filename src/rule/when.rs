@@ -313,7 +313,9 @@ fn check_value(path: &str, schema: &Schema, scalar: &Scalar) -> Result<(), (Stri
         (Schema::Optional(inner), scalar) => check_value(path, inner, scalar),
         (Schema::List(inner), scalar) => check_value(path, inner, scalar),
         (_, Scalar::Null) => wanted("never absent"),
-        (Schema::Bool, Scalar::Bool(_)) | (Schema::Number, Scalar::Number(_)) | (Schema::Text, Scalar::Text(_)) => Ok(()),
+        (Schema::Bool, Scalar::Bool(_)) | (Schema::Number, Scalar::Number(_)) | (Schema::Text, Scalar::Text(_)) => {
+            Ok(())
+        }
         (Schema::Bool, _) => wanted("true or false"),
         (Schema::Number, _) => wanted("a whole number"),
         (Schema::Text, _) => wanted("a text"),

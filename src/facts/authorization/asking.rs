@@ -40,9 +40,9 @@ fn observed_refusal(evidence: &Evidence) -> Option<Refusal> {
         ("kubernetes.accessReview", kubernetes.access_review.failure()),
         (WHOAMI, kubernetes.whoami.failure()),
     ];
-    let mut words = met.into_iter().filter_map(|(observation, failure)| {
-        Some(Refusal { words: parse_forbidden(&failure?.message)?, observation })
-    });
+    let mut words = met
+        .into_iter()
+        .filter_map(|(observation, failure)| Some(Refusal { words: parse_forbidden(&failure?.message)?, observation }));
     words.next()
 }
 
@@ -78,7 +78,9 @@ impl Asking {
     pub(super) fn of(evidence: &Evidence, mapping: &MappingFacts, refusal: Option<&Refusal>) -> Self {
         let whoami = evidence.kubernetes.whoami.found().filter(|_| evidence.target.principal.is_none());
         match refusal {
-            Some(refusal) => Self::of_name(evidence, mapping, whoami, refusal.words.username.clone(), refusal.observation),
+            Some(refusal) => {
+                Self::of_name(evidence, mapping, whoami, refusal.words.username.clone(), refusal.observation)
+            }
             None => match whoami {
                 Some(user) => Self::of_whoami(mapping, user),
                 None => Self::of_mapping(mapping),
@@ -170,7 +172,9 @@ impl Asking {
             _ => CallerKind::Iam,
         };
         match (&self.username, &self.template, &self.source) {
-            (_, _, Fact::Known { value: MappingSource::None, source }) => Fact::known(CallerKind::Nobody, source.clone()),
+            (_, _, Fact::Known { value: MappingSource::None, source }) => {
+                Fact::known(CallerKind::Nobody, source.clone())
+            }
             (Fact::Known { value, source }, _, _) => Fact::known(of(value), source.clone()),
             (_, Some(template), _) => Fact::known(of(template), "the mapping"),
             (Fact::Unknown(unknown), None, _) => Fact::Unknown(unknown.clone()),
@@ -210,7 +214,8 @@ pub(crate) fn service_account(username: &str) -> Option<(&str, &str)> {
 }
 
 fn own_groups(user: &UserInfo) -> Vec<String> {
-    let written = user.groups.iter().filter(|group| *group != super::EVERYBODY && !group.starts_with("system:serviceaccounts"));
+    let written =
+        user.groups.iter().filter(|group| *group != super::EVERYBODY && !group.starts_with("system:serviceaccounts"));
     written.cloned().collect()
 }
 
@@ -225,7 +230,8 @@ fn could_become(template: &str, name: &str) -> bool {
 fn names_a_user_like(evidence: &Evidence, template: &str) -> bool {
     let kubernetes = &evidence.kubernetes;
     let bindings = [&kubernetes.cluster_role_bindings, &kubernetes.role_bindings];
-    let subjects = bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
+    let subjects =
+        bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
     subjects.flatten().any(|subject| subject.kind == "User" && could_become(template, &subject.name))
 }
 

@@ -75,11 +75,17 @@ pub(super) fn near_names(
     }
     for miss in misses.iter().filter(|miss| is_likely_slip(miss)) {
         let near = near_name(miss, own, refused);
-        if !found.iter().any(|one: &Fact<NearNameFacts>| one.value().is_some_and(|one| one.mapped == near.mapped && one.bound == near.bound)) {
+        if !found.iter().any(|one: &Fact<NearNameFacts>| {
+            one.value().is_some_and(|one| one.mapped == near.mapped && one.bound == near.bound)
+        }) {
             found.push(Fact::known(near, BINDINGS));
         }
     }
-    if found.is_empty() && !unread.missing.is_empty() { Fact::Unknown(unread.clone()) } else { Fact::known(found, BINDINGS) }
+    if found.is_empty() && !unread.missing.is_empty() {
+        Fact::Unknown(unread.clone())
+    } else {
+        Fact::known(found, BINDINGS)
+    }
 }
 
 fn near_name(miss: &NearMiss<'_>, groups: &[String], refused: &Fact<bool>) -> NearNameFacts {
