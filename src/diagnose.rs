@@ -168,7 +168,7 @@ fn fold(suspects: Vec<Suspect<'_>>) -> (Vec<Suspect<'_>>, BTreeMap<String, Vec<S
         folded.insert(one.rule.id.clone(), general);
     }
     let is_confirmed = !folded.is_empty();
-    let stays = |one: &Suspect<'_>| !gone.contains(&one.rule.id) && !(is_confirmed && one.rule.last_resort);
+    let stays = |one: &Suspect<'_>| !(gone.contains(&one.rule.id) || is_confirmed && one.rule.last_resort);
     (suspects.into_iter().filter(stays).collect(), folded)
 }
 

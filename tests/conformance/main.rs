@@ -1,12 +1,6 @@
-<<<<<<< HEAD
 //! The model against the real components: answers that were recorded from them, and, where they can be built, live.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
-=======
-//! The model against the real components of EKS: their answers, frozen or live, and vectors taken from them.
-
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the test")]
->>>>>>> oracle
 
 mod authorization;
 mod can_i;
