@@ -306,6 +306,10 @@ fn credential_obtained(facts: &Facts) -> Judgement {
         Some(Some(ExecOutcome::CommandMissing)) => Judgement::Fail(format!("{command} is not on the search path")),
         Some(Some(ExecOutcome::NotExecutable)) => Judgement::Fail(format!("{command} cannot be executed")),
         Some(Some(ExecOutcome::TimedOut)) => Judgement::Fail(format!("{command} did not end in time")),
+        Some(Some(ExecOutcome::Refused)) => {
+            let why = text(&exec.message).unwrap_or("its entry is not valid");
+            Judgement::Fail(format!("the client does not run {command}: {why}"))
+        }
         Some(Some(ExecOutcome::NoCredential)) => Judgement::Fail(format!(
             "{command} printed no credential: {}",
             text(&exec.decode_error).unwrap_or_default()

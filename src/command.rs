@@ -242,7 +242,6 @@ fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
         kubeconfig: args.kubeconfig.clone(),
         timeout: args.timeout.map_or(defaults.timeout, Duration::from_secs_f64),
         logs: args.logs,
-        ..defaults
     };
     let surroundings = Surroundings::of_this_process();
     let progress = progress::Line::on_stderr();

@@ -10,7 +10,7 @@ use crate::{
     evidence::{Evidence, Tool},
     facts::{
         Facts,
-        observed_symptom::{Answer, Classes},
+        observed_symptom::Answer,
         value::{Describe, Node, Schema, Unknown, Value},
     },
     observation,
@@ -25,6 +25,15 @@ use crate::{
 
 /// How many elements of a list a rule may report on; more of the same help nobody.
 const MOST_ELEMENTS: usize = 5;
+
+/// The likelihood of a cause that the recognised messages do not name.
+const UNNAMED: f64 = 0.002;
+
+/// The part of a named cause's weight that a more precise cause has, which messages do not name.
+const SHARE_OF_REFINED: f64 = 0.5;
+
+/// How much likelier a cause is whose conditions all hold, and that by its nature cannot be proven.
+const CONDITIONS_HOLD: f64 = 5.0;
 
 /// A rule that the evidence does not rule out.
 struct Suspect<'a> {
@@ -41,10 +50,15 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
     let schema = Facts::schema();
     let node = facts.node();
     let checks = checks::run(&facts, &evidence.calls);
-    let (suspects, ruled_out) = judge(library, &node, &facts.classes);
+    let (suspects, ruled_out) = judge(library, &node, &facts);
     let (suspects, folded) = fold(suspects);
-    let suspected = &facts.suspected;
-    let writer = Writer { renderer: Renderer::new(&schema, &node), facts: &node, schema: &schema, folded, suspected };
+    let writer = Writer {
+        renderer: Renderer::new(&schema, &node),
+        facts: &node,
+        schema: &schema,
+        folded,
+        pasted_causes: &facts.pasted_causes,
+    };
     let unknowns = unknowns(&suspects, &writer);
     let findings = writer.findings(suspects);
     let verdict = verdict(&facts, &findings, &checks);
@@ -78,15 +92,17 @@ fn stage_of(finding: &Finding) -> Option<rule::Stage> {
 }
 
 /// Judges every rule by the facts and by the symptom.
-fn judge<'a>(library: &'a Library, facts: &'a Node, classes: &Classes) -> (Vec<Suspect<'a>>, Vec<RuledOut>) {
+fn judge<'a>(library: &'a Library, node: &'a Node, facts: &Facts) -> (Vec<Suspect<'a>>, Vec<RuledOut>) {
     let mut suspects = Vec::new();
     let mut ruled_out = Vec::new();
     for rule in library.rules() {
         let not = |because: String| RuledOut { id: rule.id.clone(), because };
-        match judge_rule(rule, facts) {
+        // A message that names the cause knows better than its class.
+        let is_named = facts.pasted_causes.iter().any(|(cause, _)| *cause == rule.id);
+        match judge_rule(rule, node) {
             Err(cited) => ruled_out.push(not(format!("{}: {} ({})", cited.fact, cited.value, cited.source))),
-            Ok(_) if !classes.allow(&rule.explains) => {
-                let seen: Vec<&str> = classes.decisive.iter().map(|class| class.name()).collect();
+            Ok(_) if !is_named && !facts.classes.allow(&rule.explains) => {
+                let seen: Vec<&str> = facts.classes.decisive.iter().map(|class| class.name()).collect();
                 ruled_out.push(not(format!("what is seen is {}, which it does not produce", seen.join(", "))));
             }
             Ok(of_rule) => suspects.extend(of_rule),
@@ -158,7 +174,7 @@ fn fold(suspects: Vec<Suspect<'_>>) -> (Vec<Suspect<'_>>, BTreeMap<String, Vec<S
         folded.insert(one.rule.id.clone(), general);
     }
     let is_confirmed = !folded.is_empty();
-    let stays = |one: &Suspect<'_>| !gone.contains(&one.rule.id) && !(is_confirmed && one.rule.last_resort);
+    let stays = |one: &Suspect<'_>| !(gone.contains(&one.rule.id) || is_confirmed && one.rule.last_resort);
     (suspects.into_iter().filter(stays).collect(), folded)
 }
 
@@ -168,8 +184,8 @@ struct Writer<'a> {
     facts: &'a Node,
     schema: &'a Schema,
     folded: BTreeMap<String, Vec<String>>,
-    /// The causes that may be behind the pasted text, with weights that add up to 1.
-    suspected: &'a [(&'static str, f64)],
+    /// The causes of the messages in the pasted text, with their weights.
+    pasted_causes: &'a [(&'static str, f64)],
 }
 
 impl Writer<'_> {
@@ -179,7 +195,7 @@ impl Writer<'_> {
                 id: one.rule.id.clone(),
                 stage: one.rule.stage,
                 certainty: one.certainty,
-                weight: one.rule.weight * self.support(&one),
+                weight: one.rule.weight * self.likelihood(&one),
                 element: one.it.map_or(0, |(index, _)| index),
             };
             (candidate, one)
@@ -188,19 +204,15 @@ impl Writer<'_> {
         ranked.map(|(index, (_, confidence, one))| self.finding(index + 1, confidence, &one)).collect()
     }
 
-    /// How much the evidence speaks for a cause that is only possible: the pasted text by its usual causes, of which a
-    /// more precise one has its share, and conditions that all hold more than those that were not seen.
-    fn support(&self, suspect: &Suspect<'_>) -> f64 {
-        const UNLISTED: f64 = 0.05;
-        const BY_TEXT: f64 = 10.0;
-        const REFINED: f64 = 0.5;
-        const CONDITIONS_HOLD: f64 = 5.0;
+    /// How much the evidence speaks for a cause that is only possible: the pasted text by the causes of its messages, of
+    /// which a more precise one has a share, and conditions that all hold more than those that were not seen.
+    fn likelihood(&self, suspect: &Suspect<'_>) -> f64 {
         let rule = suspect.rule;
-        let listed = |id: &str| self.suspected.iter().find(|(cause, _)| *cause == id).map(|(_, weight)| *weight);
-        let refined = || rule.refines.iter().filter_map(|id| listed(id)).fold(0.0, f64::max) * REFINED;
-        let by_text = match self.suspected {
+        let named = |id: &str| self.pasted_causes.iter().find(|(cause, _)| *cause == id).map(|(_, weight)| *weight);
+        let share = || rule.refines.iter().filter_map(|id| named(id)).fold(0.0, f64::max) * SHARE_OF_REFINED;
+        let by_text = match self.pasted_causes {
             [] => 1.0,
-            _ => UNLISTED + BY_TEXT * listed(&rule.id).unwrap_or_else(refined),
+            _ => named(&rule.id).unwrap_or_else(share).max(UNNAMED),
         };
         let holds = suspect.unknown.missing.is_empty() && !rule.last_resort;
         if holds { by_text * CONDITIONS_HOLD } else { by_text }

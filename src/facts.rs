@@ -80,8 +80,8 @@ pub struct Facts {
     pub asked: Action,
     /// The symptom classes that rule causes out.
     pub classes: observed_symptom::Classes,
-    /// The causes that may be behind the pasted text, with weights that add up to 1.
-    pub suspected: Vec<(&'static str, f64)>,
+    /// The causes that the pasted text speaks for, with their weights; empty if nothing was recognised in it.
+    pub pasted_causes: Vec<(&'static str, f64)>,
 }
 
 impl Facts {
@@ -90,14 +90,23 @@ impl Facts {
         let pasted = pasted::Pasted::read(evidence);
         let kubeconfig = kubeconfig::derive(evidence, &pasted);
         let exec = exec::derive(evidence, &kubeconfig, &pasted);
-        let asked = action::as_requested(&authorization::asking::asked_action(evidence, &pasted).unwrap_or_else(default_action));
+        let asked_action = authorization::asking::asked_action(evidence, &pasted);
+        let is_asked = asked_action.is_some();
+        let asked = action::as_requested(&asked_action.unwrap_or_else(default_action));
         let symptom = observed_symptom::derive(evidence, &pasted, &asked);
         let cluster = cluster::derive(evidence, &pasted, &kubeconfig);
         let network = network::derive(evidence, &pasted, &kubeconfig, &cluster);
         let subject = subject::derive(evidence, &kubeconfig);
-        let mapping = mapping::derive(evidence, &subject, &cluster);
-        let rooms =
-            credentials::Rooms { pasted: &pasted, kubeconfig: &kubeconfig, cluster: &cluster, mapping: &mapping };
+        let known = mapping::Known {
+            pasted: &pasted,
+            subject: &subject,
+            kubeconfig: &kubeconfig,
+            cluster: &cluster,
+            symptom: &symptom,
+            asked: &asked,
+        };
+        let mapping = mapping::derive(evidence, known);
+        let rooms = credentials::Rooms { known, mapping: &mapping };
         let credentials = credentials::derive(evidence, rooms);
         let token = token_facts::derive(evidence, &kubeconfig, &cluster, &pasted);
         let known = authorization::Known {
@@ -115,18 +124,18 @@ impl Facts {
             credentials,
             token,
             subject,
-            action: action_facts(&asked, authorization::asking::asked_action(evidence, &pasted).is_some()),
+            action: action_facts(&asked, is_asked),
             workload: workload::derive(evidence, &pasted, &authorization),
             authorization,
             mapping,
             cluster,
             classes,
-            suspected: pasted.may_be.clone(),
             kubeconfig,
             exec,
             network,
             symptom: observed_symptom::SymptomFacts { fails, ..symptom },
             asked,
+            pasted_causes: pasted.causes,
         }
     }
 }

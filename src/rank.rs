@@ -50,7 +50,12 @@ fn order(a: &Candidate, b: &Candidate) -> Ordering {
         Certainty::Confirmed => a.stage.cmp(&b.stage).then(b.weight.total_cmp(&a.weight)),
         Certainty::Possible => b.weight.total_cmp(&a.weight),
     };
-    a.certainty.cmp(&b.certainty).then(within).then_with(|| a.id.cmp(&b.id)).then(a.element.cmp(&b.element))
+    a.certainty
+        .cmp(&b.certainty)
+        .then(within)
+        .then_with(|| a.id.cmp(&b.id))
+        .then(a.element.cmp(&b.element))
+        .then(a.stage.cmp(&b.stage))
 }
 
 #[cfg(test)]

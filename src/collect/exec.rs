@@ -54,10 +54,11 @@ pub(crate) fn operation(exec: &Exec) -> String {
     format!("exec {}", exec.command)
 }
 
-/// Runs an exec entry as client-go does.
+/// Runs an exec entry as client-go does. Its token is judged as by a server in the region.
 pub(crate) async fn run(
     exec: &Exec,
     cluster: Option<&Cluster>,
+    region: Option<&str>,
     surroundings: &Surroundings,
     limit: Duration,
 ) -> Observed<(ExecRun, Issued)> {
@@ -80,7 +81,7 @@ pub(crate) async fn run(
         Ok(output) => output,
         Err(failure) => return Observed::Failed(failure),
     };
-    Observed::Found(read(exec, api_version, &output))
+    Observed::Found(read(exec, api_version, region, &output))
 }
 
 /// Whether client-go would run the entry at all, in its own words.
@@ -208,14 +209,14 @@ async fn read_chunks(reader: Option<impl AsyncRead + Unpin>, mut take: impl FnMu
 }
 
 /// Reads what the plugin left.
-fn read(exec: &Exec, api_version: &str, output: &Output) -> (ExecRun, Issued) {
+fn read(exec: &Exec, api_version: &str, region: Option<&str>, output: &Output) -> (ExecRun, Issued) {
     let mut run = ExecRun { command: exec.command.clone(), exit_code: output.status.code(), ..ExecRun::default() };
     let mut issued = Issued::default();
     if output.status.success() {
         match decode(&output.stdout, api_version) {
             Ok((credential, secrets)) => {
                 run.credential = Some(credential);
-                run.token = secrets.token.as_deref().map(token::describe);
+                run.token = secrets.token.as_deref().map(|token| token::describe(token, region));
                 issued = secrets;
             }
             Err(reason) => run.decode_error = Some(reason),

@@ -8,87 +8,27 @@ use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Uri;
-use jiff::Timestamp;
-use serde_json::Value;
 
-use crate::evidence::redact;
-use crate::evidence::{TokenKind, TokenStatement};
-
-/// What every EKS token begins with.
-const PREFIX: &str = "k8s-aws-v1.";
+use crate::evidence::TokenStatement;
+use crate::facts::arn::Partition;
+use crate::facts::token::{PREFIX, Server, examine};
 
 /// The header that ties a token to a cluster.
 pub(crate) const CLUSTER_HEADER: &str = "x-k8s-aws-id";
 
-/// What a token says of itself.
-pub(crate) fn describe(token: &str) -> TokenStatement {
-    let said = TokenStatement { bytes: u64::try_from(token.len()).ok(), ..TokenStatement::default() };
-    if let Some(body) = token.strip_prefix(PREFIX) {
-        let said = TokenStatement { prefix_ok: Some(true), padded: Some(body.contains('=')), ..said };
-        return presigned_url(token).map_or(said.clone(), |url| describe_url(&url, said));
-    }
-    match claims(token) {
-        Some(claims) => TokenStatement {
-            kind: Some(TokenKind::ServiceAccount),
-            prefix_ok: Some(false),
-            issuer: claims.get("iss").and_then(Value::as_str).map(str::to_owned),
-            subject: claims.get("sub").and_then(Value::as_str).map(str::to_owned),
-            expires_at: claims
-                .get("exp")
-                .and_then(Value::as_i64)
-                .and_then(|second| Timestamp::from_second(second).ok()),
-            ..said
-        },
-        None => TokenStatement { kind: Some(TokenKind::Opaque), prefix_ok: Some(false), ..said },
-    }
+/// What a token says of itself, and why the API server of a cluster in this region refuses it, if it does. Without a
+/// region that is left open.
+pub(crate) fn describe(token: &str, region: Option<&str>) -> TokenStatement {
+    let of = region.unwrap_or_default();
+    let server = Server { partition: Partition::of_region(of), region: of.to_owned() };
+    let statement = examine(token, &server, super::now()).statement;
+    TokenStatement { rejection: statement.rejection.filter(|_| region.is_some()), ..statement }
 }
 
 /// The presigned request in a token. Padding, which the server refuses, is forgiven here.
 pub(crate) fn presigned_url(token: &str) -> Option<Uri> {
     let body = token.strip_prefix(PREFIX)?.trim_end_matches('=');
     String::from_utf8(URL_SAFE_NO_PAD.decode(body).ok()?).ok()?.parse().ok()
-}
-
-fn describe_url(url: &Uri, said: TokenStatement) -> TokenStatement {
-    let parameters: Vec<(String, String)> = url
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
-        .map(|(name, value)| {
-            (name.to_owned(), percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
-        })
-        .collect();
-    let value = |wanted: &str| {
-        parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
-    };
-    let scope: Vec<&str> = value("X-Amz-Credential").map(|scope| scope.split('/').collect()).unwrap_or_default();
-    TokenStatement {
-        host: url.authority().map(|host| host.as_str().to_owned()),
-        region: scope.get(2).map(|region| (*region).to_owned()),
-        access_key_id: scope.first().map(|id| redact::access_key_id(id)),
-        parameters: Some(parameters.iter().map(|(name, _)| name.clone()).collect()),
-        date: value("X-Amz-Date").and_then(amz_date),
-        expires: value("X-Amz-Expires").and_then(|seconds| seconds.parse().ok()),
-        signed_headers: value("X-Amz-SignedHeaders").map(|names| names.split(';').map(str::to_owned).collect()),
-        has_session_token: Some(value("X-Amz-Security-Token").is_some()),
-        ..said
-    }
-}
-
-/// A time as AWS writes it: `20261121T100000Z`.
-fn amz_date(text: &str) -> Option<Timestamp> {
-    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-}
-
-/// The claims of a JSON web token.
-fn claims(token: &str) -> Option<Value> {
-    let mut parts = token.split('.');
-    let (Some(_), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return None;
-    };
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?).ok()
 }
 
 /// Makes a token as `aws eks get-token` does: the presigned request `sts:GetCallerIdentity` of a region's STS host,
@@ -143,6 +83,7 @@ pub(crate) fn is_sts_host(host: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tokens are judged by the time of day")]
 mod tests {
     use super::*;
 
@@ -152,26 +93,28 @@ mod tests {
 
     #[test]
     fn a_made_token_says_what_it_is() {
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_255_200);
-        let token = make(&keys(), "prod", "eu-west-1", at).unwrap();
-        let said = describe(&token);
+        let token = make(&keys(), "prod", "eu-west-1", SystemTime::now()).unwrap();
+        let said = describe(&token, Some("eu-west-1"));
         assert_eq!(said.host.as_deref(), Some("sts.eu-west-1.amazonaws.com"));
         assert_eq!(said.region.as_deref(), Some("eu-west-1"));
         assert_eq!(said.access_key_id.as_deref(), Some("ASIAXXXXXXXXXXXXMPLE"));
-        assert_eq!(said.date.map(|date| date.as_second()), Some(1_795_255_200));
         assert_eq!((said.expires, said.padded, said.has_session_token), (Some(60), Some(false), Some(true)));
         assert_eq!(said.signed_headers, Some(vec!["host".to_owned(), CLUSTER_HEADER.to_owned()]));
+        assert_eq!((said.date.is_some(), said.rejection.as_deref()), (true, None));
         assert!(!serde_json::to_string(&said).unwrap().contains("swordfish"));
     }
 
     #[test]
-    fn other_tokens_are_told_apart() {
-        let claims = URL_SAFE_NO_PAD.encode(r#"{"iss":"i","sub":"system:serviceaccount:a:b","exp":1795255200}"#);
-        let said = describe(&format!("e30.{claims}.c2ln"));
-        assert_eq!((said.kind, said.issuer.as_deref()), (Some(TokenKind::ServiceAccount), Some("i")));
-        assert!(said.expires_at.is_some());
-        assert_eq!(describe("abcdef0123456789").kind, Some(TokenKind::Opaque));
-        assert_eq!(describe("k8s-aws-v1.%%%").host, None);
+    fn a_token_that_the_server_refuses_says_so_where_the_server_is_known() {
+        let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_255_200);
+        let old = make(&keys(), "prod", "eu-west-1", old - Duration::from_secs(400_000_000)).unwrap();
+        let rejection = |token: &str, region| describe(token, region).rejection.unwrap_or_default();
+        assert!(rejection(&old, Some("eu-west-1")).contains("is expired"));
+        assert_eq!(rejection(&old, None), "");
+        let abroad = make(&keys(), "prod", "cn-north-1", SystemTime::now()).unwrap();
+        assert!(rejection(&abroad, Some("eu-west-1")).contains("does not support hostname"));
+        assert!(rejection("abcdef0123456789", Some("eu-west-1")).contains("is missing expected"));
+        assert_eq!(describe("k8s-aws-v1.%%%", None).host, None);
     }
 
     #[test]

@@ -139,11 +139,7 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
     let impersonates = impersonated.value().is_some_and(Option::is_some);
     let refusal = asking::refusal(evidence, known.pasted);
     let asking = Asking::of(evidence, known.mapping, refusal.as_ref());
-    let own_policies = policies::associated(evidence, &asking, false);
-    let own_policies_allow = own_policies.value().is_some_and(|own| {
-        matches!(access_policies::decide(own, asked), PolicyDecision::Allowed(_))
-    });
-    let policies = if impersonates { policies::associated(evidence, &asking, true) } else { own_policies };
+    let (policies, own_policies_allow) = effective_policies(evidence, &asking, impersonates, asked);
     let user = asking.user(evidence);
     let model = Model { index: &index, user: &user, policies: &policies };
     let decision = model.decide(asked);
@@ -159,7 +155,12 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
         disagreement: special::disagreement(evidence, known.subject, known.mapping, asked, &allowed),
         impersonation: special::impersonation(refusal.as_ref(), &impersonated, own_policies_allow),
         impersonated: impersonated.map(|user| user.map(|(name, _)| name)),
-        console: special::console(evidence, known.pasted, known.mapping, &model.decide(&special::console_action()).map(|by| by.is_some())),
+        console: special::console(
+            evidence,
+            known.pasted,
+            known.mapping,
+            &model.decide(&special::console_action()).map(|by| by.is_some()),
+        ),
         reserved_group: special::reserved_group(known.pasted),
         allowed,
         by: decision,
@@ -192,6 +193,19 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
         groups: asking.groups,
         source: asking.source,
     }
+}
+
+/// The access policies that count for the request, and whether the caller's own would allow it.
+fn effective_policies<'a>(
+    evidence: &'a Evidence,
+    asking: &Asking,
+    impersonates: bool,
+    asked: &Action,
+) -> (Fact<AssociatedPolicies<'a>>, bool) {
+    let own = policies::associated(evidence, asking, false);
+    let decide = |own| matches!(access_policies::decide(own, asked), PolicyDecision::Allowed(_));
+    let allow = own.value().is_some_and(decide);
+    (if impersonates { policies::associated(evidence, asking, true) } else { own }, allow)
 }
 
 /// Whether the action is allowed.
@@ -269,7 +283,8 @@ fn of_bindings(
     refused: &Fact<bool>,
 ) -> OfBindings {
     let subject = known.subject;
-    let arns = [&subject.arn, &subject.canonical_arn, &subject.principal_arn].map(|arn| arn.value().map(String::as_str));
+    let arns =
+        [&subject.arn, &subject.canonical_arn, &subject.principal_arn].map(|arn| arn.value().map(String::as_str));
     let other_names: Vec<&str> = arns.into_iter().flatten().collect();
     match model.user {
         Fact::Known { value: (user, open), .. } => {
@@ -283,7 +298,14 @@ fn of_bindings(
                 is_bound,
                 held: bindings::held(&denial.bound, &unread),
                 elsewhere: bindings::elsewhere(evidence, &denial.elsewhere),
-                missing_roles: bindings::missing_roles(evidence, known.pasted, &denial.bound, refusal, &unread, refused),
+                missing_roles: bindings::missing_roles(
+                    evidence,
+                    known.pasted,
+                    &denial.bound,
+                    refusal,
+                    &unread,
+                    refused,
+                ),
                 near_names: near::near_names(evidence, known.pasted, &groups, &denial.near_misses, &unread, refused),
             }
         }
@@ -292,7 +314,14 @@ fn of_bindings(
             held: Fact::Unknown(unknown.clone()),
             elsewhere: Fact::Unknown(unknown.clone()),
             missing_roles: bindings::missing_roles(evidence, known.pasted, &[], refusal, unknown, refused),
-            near_names: near::near_names(evidence, known.pasted, &Fact::known(Vec::new(), ENTRIES), &[], unknown, refused),
+            near_names: near::near_names(
+                evidence,
+                known.pasted,
+                &Fact::known(Vec::new(), ENTRIES),
+                &[],
+                unknown,
+                refused,
+            ),
         },
     }
 }

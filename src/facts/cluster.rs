@@ -52,6 +52,8 @@ facts! {
         "securityGroup" security_group: Fact<Option<String>>,
         /// Its VPC.
         "vpc" vpc: Fact<Option<String>>,
+        /// Whether a call about access entries was refused to the user because of the authentication mode.
+        "accessEntryCallRefused" access_entry_call_refused: Fact<bool>,
     }
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, kubeconfig: &Kubeconf
         endpoint: text(|cluster| cluster.endpoint.as_ref()),
         reads_access_entries: reads(&mode, &["API", "API_AND_CONFIG_MAP"]),
         reads_aws_auth: reads(&mode, &["CONFIG_MAP", "API_AND_CONFIG_MAP"]),
+        access_entry_call_refused: access_entry_call_refused(evidence, &mode),
         authentication_mode: mode,
         public_access: access(evidence, |config| config.endpoint_public_access),
         private_access: access(evidence, |config| config.endpoint_private_access),
@@ -156,6 +159,28 @@ fn described_part<T>(evidence: &Evidence, part: impl Fn(&Cluster) -> Option<T>) 
 
 fn access<T>(evidence: &Evidence, part: fn(&crate::evidence::ResourcesVpcConfig) -> Option<T>) -> Fact<Option<T>> {
     described_part(evidence, |cluster| cluster.resources_vpc_config.as_ref().and_then(part))
+}
+
+/// Whether the pasted text is the refusal of a call about access entries. Our own call is refused in every cluster of
+/// that mode and tells nothing about what the user did.
+fn access_entry_call_refused(evidence: &Evidence, mode: &Fact<String>) -> Fact<bool> {
+    const SYMPTOM: &str = "target.symptom";
+    let text = evidence.target.symptom.as_deref().unwrap_or_default();
+    let recognised = crate::symptom::recognise(text);
+    let states = recognised.proves.is_some_and(|(cause, _)| cause == "mode/access-entries-disabled");
+    let lower = text.to_lowercase();
+    let is_about_entries = ["accessentr", "access entr", "access-entr", "access_entr", "accesspolic"]
+        .iter()
+        .any(|words| lower.contains(words));
+    let may_be = recognised.causes.iter().any(|(cause, _)| *cause == "mode/access-entries-disabled");
+    match mode.value().map(String::as_str) {
+        _ if !states && !may_be && !is_about_entries => Fact::known(false, SYMPTOM),
+        Some("CONFIG_MAP") | None if states => Fact::known(true, SYMPTOM),
+        // Without the words the text could be another refusal.
+        Some("CONFIG_MAP") if lower.contains("invalidrequestexception") => Fact::known(true, SYMPTOM),
+        Some("CONFIG_MAP") | None => Fact::unknown(SYMPTOM, "it does not say why the call was refused"),
+        Some(_) => Fact::known(false, OBSERVATION),
+    }
 }
 
 /// The authentication mode. A refusal of the access-entry API that names the mode tells it as well.

@@ -2,9 +2,8 @@
 //! what AWS says of them, and whether their owner is who the cluster knows.
 
 use super::{
-    cluster::ClusterFacts,
-    kubeconfig::{KubeconfigFacts, variable},
-    mapping::MappingFacts,
+    kubeconfig::variable,
+    mapping::{self, MappingFacts},
     pasted::Pasted,
     token_facts::{
         self,
@@ -172,15 +171,13 @@ const CREDENTIALS: &str = "aws.credentials";
 /// The rooms that this one draws on.
 #[derive(Clone, Copy)]
 pub(crate) struct Rooms<'a> {
-    pub(crate) pasted: &'a Pasted,
-    pub(crate) kubeconfig: &'a KubeconfigFacts,
-    pub(crate) cluster: &'a ClusterFacts,
+    pub(crate) known: mapping::Known<'a>,
     pub(crate) mapping: &'a MappingFacts,
 }
 
 /// Derives the room.
 pub(crate) fn derive(evidence: &Evidence, rooms: Rooms<'_>) -> CredentialFacts {
-    let Rooms { pasted, kubeconfig, .. } = rooms;
+    let mapping::Known { pasted, kubeconfig, .. } = rooms.known;
     let aws = &evidence.aws;
     let credentials = Fact::observed(&aws.credentials, CREDENTIALS);
     let shell_profile = Fact::observed(&aws.profile, "aws.profile");
@@ -251,9 +248,9 @@ fn with_log(evidence: &Evidence, pasted: &Pasted, seen: Fact<Option<Seen>>) -> F
 /// The profile that the problem is about: that of the exec entry if the plugin has it, else that of the shell.
 fn profile(evidence: &Evidence, rooms: Rooms<'_>, holder: &Fact<Option<Holder>>) -> Fact<Option<String>> {
     let shell = Fact::observed(&evidence.aws.profile, "aws.profile").map(|found| found.map(|found| found.name.clone()));
-    let of_exec = [&rooms.kubeconfig.exec_profile, &rooms.kubeconfig.exec_env_profile];
+    let of_exec = [&rooms.known.kubeconfig.exec_profile, &rooms.known.kubeconfig.exec_env_profile];
     let of_exec = of_exec.into_iter().find(|profile| matches!(profile.value(), Some(Some(_))));
-    if let Some(stated) = &rooms.pasted.stated.profile {
+    if let Some(stated) = &rooms.known.pasted.stated.profile {
         return Fact::known(Some(stated.clone()), super::pasted::OBSERVATION);
     }
     match (holder.value().copied().flatten(), of_exec) {

@@ -22,6 +22,8 @@ choice! {
         NoCredential = "no-credential",
         /// It did not end in time.
         TimedOut = "timed-out",
+        /// The client does not run it, because its entry is not valid.
+        Refused = "refused",
     }
 }
 
@@ -190,6 +192,7 @@ fn outcome_of(run: &ExecRun) -> ExecOutcome {
 
 fn outcome_of_failure(failure: &Failure) -> Option<ExecOutcome> {
     match failure.code.as_deref()? {
+        "InvalidExecEntry" => Some(ExecOutcome::Refused),
         "ENOENT" => Some(ExecOutcome::CommandMissing),
         "EACCES" | "ENOEXEC" => Some(ExecOutcome::NotExecutable),
         "Timeout" | "ETIMEDOUT" => Some(ExecOutcome::TimedOut),

@@ -12,8 +12,8 @@ use crate::evidence::{Evidence, Observed};
 pub(crate) mod document;
 mod target;
 
-pub(crate) use document::{authority, select};
 use document::{Selected, text};
+pub(crate) use document::{authority, select};
 
 choice! {
     /// Whether there is a kubeconfig.
@@ -220,7 +220,8 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted) -> KubeconfigFacts {
         context_cluster: look.text(target::context_cluster(&look.selected)),
         is_asked_cluster: target::is_asked_cluster(evidence, &look),
         fitting_context: look.text(target::fitting_context(evidence, &look)),
-        credential: look.part(look.is_present(), user.map(document::credential)),
+        credential: look
+            .part(look.is_present() || look.state == Some(KubeconfigState::Missing), user.map(document::credential)),
         is_anonymous: is_anonymous(evidence, &look, pasted),
         takes_service_account: takes_service_account(evidence, &look, &service_account),
         service_account,

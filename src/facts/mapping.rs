@@ -2,18 +2,31 @@
 //! exact model is asked, and its answer is put in terms of facts.
 
 use super::{
-    arn::{PrincipalArn, RawArn},
-    aws_auth::AwsAuth,
     cluster::ClusterFacts,
-    identity_mapping::{
-        AccessEntry, AuthenticationMode, DenialKind, EntryRef, Identity, IdentityMapping, Mapped, MappingIndex,
-        NearMiss, NearMissReason, Outcome, Seen, Store, StoreName, Verdict, near_misses,
-    },
+    identity_mapping::{DenialKind, EntryRef, Mapped, NearMissReason, StoreName, Verdict},
+    kubeconfig::KubeconfigFacts,
+    observed_symptom::SymptomFacts,
+    pasted::Pasted,
     subject::Subject,
     username::Rendered,
-    value::{Fact, Missing, Unknown, choice, facts, why_unsettled},
+    value::{Fact, choice, facts},
 };
-use crate::evidence::{self, Evidence, Observed};
+use crate::evidence::{Action, Evidence};
+
+mod config_map;
+mod creator;
+mod log;
+mod near;
+mod nodes;
+mod seen;
+mod stale;
+
+pub use config_map::{BrokenSection, ConfigMapFacts, MisplacedConfigMap};
+pub use creator::CreatorFacts;
+pub use log::LogFacts;
+pub use nodes::{Misuse, NodeFacts, NodeProblem};
+use seen::Seen;
+pub use stale::StaleFacts;
 
 choice! {
     /// Which store gave the Kubernetes user.
@@ -45,6 +58,30 @@ choice! {
     }
 }
 
+choice! {
+    /// What is known of the IAM path of the principal.
+    PrincipalPath {
+        /// It has one.
+        Some = "some",
+        /// It has none.
+        None = "none",
+        /// Nobody looked.
+        Unseen = "unseen",
+    }
+}
+
+choice! {
+    /// Why nobody meant to map this caller.
+    RootUser {
+        /// The root user of an account.
+        Root = "root",
+        /// A federated user.
+        Federated = "federated-user",
+        /// `:root` stands there and was meant as everybody of the account.
+        MeantAccount = "meant-account",
+    }
+}
+
 facts! {
     /// What the cluster makes of the subject.
     MappingFacts {
@@ -62,8 +99,46 @@ facts! {
         "groups" groups: Fact<Vec<String>>,
         /// Whether there are any groups.
         "hasGroups" has_groups: Fact<bool>,
+        /// Whether the user name has a prefix that EKS keeps for itself, in a store that refuses it or by the log.
+        "usernameIsReserved" username_is_reserved: Fact<bool>,
+        /// The entry that has the subject's ARN, whether or not it lets it in.
+        "matched" matched: Fact<Option<MatchedEntry>>,
         /// What would have matched but for one difference.
         "nearMisses" near_misses: Fact<Vec<Fact<NearMissFacts>>>,
+        /// What is known of the IAM path of the principal.
+        "principalPath" principal_path: Fact<PrincipalPath>,
+        /// Why a root or federated user is not mapped.
+        "rootUser" root_user: Fact<Option<RootUser>>,
+        /// What the entry was made for, if it is used for something else.
+        "misuse" misuse: Fact<Option<Misuse>>,
+        /// The aws-auth ConfigMap as an object.
+        "configMap" config_map: ConfigMapFacts,
+        /// Who created the cluster.
+        "creator" creator: CreatorFacts,
+        /// The roles of nodes.
+        "nodes" nodes: NodeFacts,
+        /// The age of the subject's access entry.
+        "stale" stale: StaleFacts,
+        /// What the authenticator's log says about the subject.
+        "log" log: LogFacts,
+    }
+}
+
+facts! {
+    /// The entry that has the subject's ARN.
+    MatchedEntry {
+        /// The ARN as it is written there.
+        "arn" arn: String,
+        /// The store where it is written.
+        "source" source: MappingSource,
+        /// Where it is written.
+        "place" place: String,
+        /// Type of an access entry.
+        "type" entry_type: Option<String>,
+        /// Template of the user name.
+        "username" username: Option<String>,
+        /// Groups.
+        "groups" groups: Vec<String>,
     }
 }
 
@@ -86,44 +161,65 @@ facts! {
         "groups" groups: Vec<String>,
         /// Whether one of the groups begins with system:, which an access entry refuses.
         "hasReservedGroup" has_reserved_group: bool,
+        /// Whether the group system:masters is among them.
+        "isAdmin" is_admin: bool,
+        /// The account in its ARN.
+        "account" account: Option<String>,
+        /// Whether that is the cluster's own account.
+        "isOfClusterAccount" is_of_cluster_account: Fact<bool>,
+        /// Whether the subject is refused now, and this mapping would let it in or let it do what it wants.
+        "wouldHelp" would_help: Fact<bool>,
     }
 }
 
 const ENTRIES: &str = "aws.accessEntries";
 const AWS_AUTH: &str = "kubernetes.awsAuth";
+const SYMPTOM: &str = "target.symptom";
 
-/// How many near misses are kept: the nearest ones, more help nobody.
-const MOST_NEAR_MISSES: usize = 20;
+/// The group that may do everything.
+const MASTERS: &str = "system:masters";
+
+/// What the other rooms know and this one builds on.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) pasted: &'a Pasted,
+    pub(crate) subject: &'a Subject,
+    pub(crate) kubeconfig: &'a KubeconfigFacts,
+    pub(crate) cluster: &'a ClusterFacts,
+    pub(crate) symptom: &'a SymptomFacts,
+    pub(crate) asked: &'a Action,
+}
 
 /// Derives the room.
-pub(crate) fn derive(evidence: &Evidence, subject: &Subject, cluster: &ClusterFacts) -> MappingFacts {
-    let index = index(evidence, cluster);
-    let identity = identity(evidence, subject);
-    let mapping = identity.as_ref().and_then(|identity| verdict(&index, &index.map(identity)));
+pub(crate) fn derive(evidence: &Evidence, known: Known<'_>) -> MappingFacts {
+    let seen = Seen::new(evidence, known);
+    let mapping = &seen.verdict;
+    let near_misses = near::near_misses(&seen);
     let mapped = |part: fn(&Mapped) -> Fact<Option<String>>| {
-        mapping.clone().and_then(|verdict| match verdict {
-            Verdict::Mapped(mapped) => part(&mapped),
+        mapping.as_ref().and_then(|verdict| match verdict {
+            Verdict::Mapped(mapped) => part(mapped),
             Verdict::Denied(_) => Fact::known(None, "the mapping"),
         })
     };
-    let groups = mapping.clone().and_then(|verdict| match verdict {
-        Verdict::Mapped(mapped) => groups(&mapped),
+    let groups = mapping.as_ref().and_then(|verdict| match verdict {
+        Verdict::Mapped(mapped) => groups(mapped),
         Verdict::Denied(_) => Fact::known(Vec::new(), "the mapping"),
     });
-    MappingFacts {
+    let username = mapped(|mapped| {
+        let not_read = || Fact::unknown("aws.accessEntries.details", "the entry's details were not read");
+        mapped.username.as_ref().map_or_else(not_read, |name| text(name).map(Some))
+    });
+    let (username, groups) = seen.as_the_server_says(username, groups);
+    let mut facts = MappingFacts {
         source: mapping.clone().and_then(|verdict| match verdict {
             Verdict::Mapped(mapped) => Fact::known(source(mapped.store), observation(mapped.store)),
-            Verdict::Denied(_) => Fact::known(MappingSource::None, stores_read(cluster)),
+            Verdict::Denied(_) => Fact::known(MappingSource::None, seen.denied_by()),
         }),
         denial: mapping.clone().map(|verdict| match verdict {
             Verdict::Mapped(_) => None,
             Verdict::Denied(denial) => Some(of_denial(denial.kind)),
         }),
         entry: mapped(|mapped| Fact::known(mapped.entry.as_ref().map(place), observation(mapped.store))),
-        username: mapped(|mapped| {
-            let not_read = || Fact::unknown("aws.accessEntries.details", "the entry's details were not read");
-            mapped.username.as_ref().map_or_else(not_read, |name| text(name).map(Some))
-        }),
         username_template: mapped(|mapped| {
             let template = mapped.username.as_ref().map(|name| match name {
                 Rendered::Known(text) => text.clone(),
@@ -131,97 +227,34 @@ pub(crate) fn derive(evidence: &Evidence, subject: &Subject, cluster: &ClusterFa
             });
             Fact::known(template, observation(mapped.store))
         }),
+        username,
         has_groups: groups.clone().map(|groups| !groups.is_empty()),
         groups,
-        near_misses: near_miss_facts(&index, &identity),
-    }
-}
-
-/// The two stores and the mode, as far as they were seen. Reasons begin with the observation that is missing.
-fn index(evidence: &Evidence, cluster: &ClusterFacts) -> MappingIndex {
-    let mode = match &cluster.authentication_mode {
-        Fact::Known { value, .. } => match AuthenticationMode::parse(value) {
-            Some(mode) => Seen::Known(mode),
-            None => Seen::Unknown(format!("aws.cluster: this version does not know the authentication mode {value}")),
-        },
-        Fact::Unknown(unknown) => Seen::Unknown(reason(unknown)),
+        username_is_reserved: seen.verdict.as_ref().map(|_| seen.is_denied(DenialKind::ReservedPrefix)),
+        matched: seen.matched_fact(),
+        near_misses: Fact::known(Vec::new(), "the mapping"),
+        principal_path: principal_path(known.subject),
+        root_user: near::root_user(&seen, &near_misses),
+        misuse: nodes::misuse(&seen, &near_misses),
+        config_map: config_map::derive(&seen, &near_misses),
+        creator: creator::derive(&seen, &near_misses),
+        nodes: nodes::derive(&seen),
+        stale: stale::derive(&seen, &near_misses),
+        log: log::derive(&seen),
     };
-    MappingIndex {
-        mode,
-        access_entries: match &evidence.aws.access_entries {
-            Observed::Found(entries) => Seen::Known(Store::access_entries(entries.iter().map(access_entry))),
-            Observed::Absent(_) => Seen::Known(Store::access_entries([])),
-            other => Seen::Unknown(reason(&why_unsettled(other, ENTRIES))),
-        },
-        aws_auth: match &evidence.kubernetes.aws_auth {
-            Observed::Found(config_map) => Seen::Known(Store::aws_auth(&AwsAuth::parse(&config_map.data))),
-            Observed::Absent(_) => Seen::Known(Store::aws_auth(&AwsAuth::default())),
-            other => Seen::Unknown(reason(&why_unsettled(other, AWS_AUTH))),
-        },
-        creator: evidence.aws.create_cluster_event.found().map(|event| PrincipalArn::new(event.principal_arn.clone())),
-    }
+    facts.near_misses = near::facts(&seen, near_misses, &facts);
+    facts
 }
 
-fn access_entry(entry: &evidence::AccessEntry) -> AccessEntry {
-    let details = entry.details.found();
-    AccessEntry {
-        principal_arn: PrincipalArn::new(entry.principal_arn.clone()),
-        unique_id: None,
-        entry_type: details.and_then(|details| details.entry_type.clone()),
-        username: details.and_then(|details| details.username.clone()),
-        groups: details.map(|details| details.kubernetes_groups.clone().unwrap_or_default()),
-        created_at: details.and_then(|details| details.created_at),
-    }
-}
-
-fn identity(evidence: &Evidence, subject: &Subject) -> Fact<Identity> {
-    subject.arn.clone().and_then(|arn| {
-        subject.canonical_arn.clone().and_then(|canonical| {
-            let raw = RawArn::new(arn);
-            let canonical = RawArn::new(canonical).canonicalize().map(|(canonical, _)| canonical);
-            let Ok(canonical) = canonical else { return Fact::unknown("aws.caller", "its ARN is malformed") };
-            let session = subject.session_name.value().cloned().map(Option::unwrap_or_default);
-            // The name of a role alone does not tell the session that it will have.
-            let is_role_itself = raw.as_str().contains(":role/");
-            Fact::known(
-                Identity {
-                    raw_arn: Some(raw),
-                    principal_arn: subject.principal_arn.value().cloned().map(PrincipalArn::new),
-                    unique_id: subject.unique_id.value().cloned(),
-                    session_name: session.filter(|_| !is_role_itself),
-                    created_at: evidence.aws.principal.found().and_then(|principal| principal.create_date),
-                    ..Identity::new(canonical)
-                },
-                "the subject",
-            )
-        })
-    })
-}
-
-/// The end of the login, if it is known and always the same.
-fn verdict(index: &MappingIndex, mapping: &IdentityMapping) -> Fact<Verdict> {
-    match &mapping.outcome {
-        Outcome::Always(verdict) => Fact::known(verdict.clone(), "the mapping"),
-        Outcome::AnyOf(_) => Fact::unknown(AWS_AUTH, "two entries match, and chance decides at every login"),
-        Outcome::Unknown(reasons) => {
-            let fallback = || match index.mode.known() {
-                Some(mode) if mode.reads(StoreName::AwsAuth) => AWS_AUTH,
-                _ => ENTRIES,
-            };
-            let missing = reasons.iter().map(|reason| match reason.split_once(": ") {
-                Some((observation, why)) if crate::observation::is_known(observation) => {
-                    Missing { observation: observation.to_owned().into(), why: why.to_owned() }
-                }
-                _ => Missing { observation: fallback().into(), why: reason.clone() },
-            });
-            Fact::Unknown(Unknown { missing: missing.collect() })
+fn principal_path(subject: &Subject) -> Fact<PrincipalPath> {
+    match &subject.principal_arn {
+        Fact::Known { value, source } => {
+            let has_path = super::arn::Arn::parse(value).is_ok_and(|arn| arn.path() != "/");
+            let path = if has_path { PrincipalPath::Some } else { PrincipalPath::None };
+            Fact::Known { value: path, source: source.clone() }
         }
+        Fact::Unknown(_) => Fact::known(PrincipalPath::Unseen, "aws.principal"),
     }
-}
-
-fn reason(unknown: &Unknown) -> String {
-    let first = unknown.missing.first();
-    first.map_or_else(|| "not looked at".to_owned(), |missing| format!("{}: {}", missing.observation, missing.why))
 }
 
 fn source(store: StoreName) -> MappingSource {
@@ -237,15 +270,6 @@ fn observation(store: StoreName) -> &'static str {
         StoreName::AccessEntry => ENTRIES,
         StoreName::AwsAuth => AWS_AUTH,
         StoreName::Creator => "aws.createClusterEvent",
-    }
-}
-
-/// The observations that a "nobody has it" rests on.
-fn stores_read(cluster: &ClusterFacts) -> &'static str {
-    match (cluster.reads_access_entries.value(), cluster.reads_aws_auth.value()) {
-        (Some(true), Some(false)) => ENTRIES,
-        (Some(false), Some(true)) => AWS_AUTH,
-        _ => "aws.accessEntries and kubernetes.awsAuth",
     }
 }
 
@@ -291,46 +315,5 @@ fn place(entry: &EntryRef) -> String {
     }
 }
 
-fn near_miss_facts(index: &MappingIndex, identity: &Fact<Identity>) -> Fact<Vec<Fact<NearMissFacts>>> {
-    // A store that nobody could read may hold one; one that the mode does not read is of interest, but not needed.
-    for (name, unread) in [
-        (StoreName::AccessEntry, index.access_entries.known().is_none()),
-        (StoreName::AwsAuth, index.aws_auth.known().is_none()),
-    ] {
-        let is_read = index.mode.known().is_none_or(|mode| mode.reads(name));
-        let is_kept_anyway = name == StoreName::AwsAuth;
-        if unread && (is_read || is_kept_anyway) {
-            let why = match name {
-                StoreName::AccessEntry => &index.access_entries,
-                _ => &index.aws_auth,
-            };
-            let Seen::Unknown(why) = why else { continue };
-            let (observation, why) = why.split_once(": ").unwrap_or((observation(name), why));
-            return Fact::unknown(observation.to_owned(), why);
-        }
-    }
-    identity.clone().map(|identity| {
-        near_misses(&identity, index, &index.map(&identity))
-            .into_iter()
-            .take(MOST_NEAR_MISSES)
-            .map(|near_miss| {
-                let source = format!("{} {}", observation(near_miss.store), place(&near_miss.entry));
-                Fact::known(near_miss_of(near_miss), source)
-            })
-            .collect()
-    })
-}
-
-fn near_miss_of(near_miss: NearMiss) -> NearMissFacts {
-    let groups = near_miss.groups;
-    NearMissFacts {
-        place: place(&near_miss.entry),
-        reason: near_miss.reason,
-        source: source(near_miss.store),
-        would_match: near_miss.expected_arn,
-        username: near_miss.username.filter(|username| !username.is_empty()),
-        has_reserved_group: groups.iter().any(|group| group.starts_with("system:")),
-        groups,
-        arn: near_miss.arn,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,10 @@ use super::{
     pasted::Pasted,
     value::{Fact, Unknown, choice, facts, why_unsettled},
 };
-use crate::evidence::{Evidence, Failure, Observed};
+use crate::{
+    evidence::{Evidence, Failure, Observed},
+    symptom::SymptomClass,
+};
 
 mod obstacle;
 mod place;
@@ -125,7 +128,13 @@ pub(crate) fn derive(
     let host = host(kubeconfig, cluster);
     let answers = answers(evidence);
     let proxy = proxy::applying(evidence, kubeconfig, &host);
-    let obstacle = obstacle::obstacle(evidence, &answers, &proxy);
+    // The way from here is not the way of somebody else, unless the pasted text speaks of that one.
+    let is_about_way = [SymptomClass::Network, SymptomClass::Tls].into_iter().any(|class| pasted.shows(class));
+    let is_somebody_elses = evidence.target.principal.is_some() && !is_about_way;
+    let obstacle = match is_somebody_elses {
+        true => Fact::known(None, "target.principal"),
+        false => obstacle::obstacle(evidence, &answers, &proxy),
+    };
     let place = place::Place::of(evidence, pasted, cluster);
     NetworkFacts {
         dns: step(&network.dns, "network.dns", |_| Reach::Reached),
@@ -155,7 +164,10 @@ pub(crate) fn derive(
         proxy: proxy.clone().map(|proxy| proxy.map(|proxy| proxy.url)),
         proxy_from: proxy.map(|proxy| proxy.map(|proxy| proxy.from)),
         issuer: trust::issuer(evidence),
-        is_intercepted: trust::is_intercepted(evidence, pasted, kubeconfig),
+        is_intercepted: match is_somebody_elses {
+            true => Fact::known(false, "target.principal"),
+            false => trust::is_intercepted(evidence, pasted, kubeconfig),
+        },
     }
 }
 

@@ -56,10 +56,7 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, asked: &Action) -> Sy
         sts_throttled: sts_throttled(evidence, pasted),
         answer,
         refusal: refusal(evidence),
-        pasted: Fact::known(
-            pasted.classes.iter().map(|class| class.name().to_owned()).collect(),
-            "target.symptom",
-        ),
+        pasted: Fact::known(pasted.classes.iter().map(|class| class.name().to_owned()).collect(), "target.symptom"),
     }
 }
 
@@ -201,7 +198,7 @@ pub(crate) fn classes(
     exec: &ExecFacts,
     network: &NetworkFacts,
 ) -> Classes {
-    let mut classes = Classes { decisive: pasted.classes.clone(), incidental: Vec::new() };
+    let mut classes = Classes { decisive: pasted.classes.to_vec(), incidental: Vec::new() };
     if evidence.target.principal.is_some() {
         return classes;
     }

@@ -17,8 +17,8 @@ pub(crate) struct Pasted {
     pub(crate) text: String,
     /// The cause that it states by itself.
     pub(crate) proves: Option<&'static str>,
-    /// The causes that may be behind it, most likely first; their weights add up to 1.
-    pub(crate) may_be: Vec<(&'static str, f64)>,
+    /// The causes that may be behind it, with their weights.
+    pub(crate) causes: Vec<(&'static str, f64)>,
     /// The symptoms that it shows; empty if nothing was recognised.
     pub(crate) classes: Vec<SymptomClass>,
     /// The programs that write such messages.
@@ -40,7 +40,7 @@ impl Pasted {
         Self {
             text: text.to_owned(),
             proves: recognition.proves.map(|(cause, _)| cause),
-            may_be: recognition.causes,
+            causes: recognition.causes,
             clients: recognition.messages.iter().map(|one| one.message.client).collect(),
             classes: recognition.classes,
             stated: recognition.stated,
@@ -53,19 +53,19 @@ impl Pasted {
         self.proves == Some(cause)
     }
 
-    /// Whether the text shows this symptom.
+    /// Whether this cause may be behind the text.
+    pub(crate) fn may_be(&self, cause: &str) -> bool {
+        self.causes.iter().any(|(known, _)| *known == cause)
+    }
+
+    /// Whether it shows this symptom.
     pub(crate) fn shows(&self, class: SymptomClass) -> bool {
         self.classes.contains(&class)
     }
 
-    /// Whether the text holds these words.
+    /// Whether it holds these words.
     pub(crate) fn says(&self, words: &str) -> bool {
         self.text.contains(words)
-    }
-
-    /// Whether this cause may be behind the text.
-    pub(crate) fn may_be(&self, cause: &str) -> bool {
-        self.may_be.iter().any(|(known, _)| *known == cause)
     }
 
     /// Whether a client of this name, or one of its relatives, wrote the text.

@@ -59,9 +59,10 @@ facts! {
 
 /// Derives the room.
 pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, authorization: &AuthorizationFacts) -> WorkloadFacts {
-    let account = authorization.username.clone().map(|username| {
-        service_account(&username).map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
-    });
+    let account = authorization
+        .username
+        .clone()
+        .map(|username| service_account(&username).map(|(namespace, name)| (namespace.to_owned(), name.to_owned())));
     WorkloadFacts {
         is_pod: is_pod(evidence),
         credentials: credentials(evidence),
@@ -128,9 +129,8 @@ fn role_refused(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
         ("exec", evidence.exec.failure()),
     ];
     for (observation, failure) in calls {
-        let failure = failure.filter(|failure| {
-            is_it(&failure.message) || failure.operation.as_deref().is_some_and(is_it)
-        });
+        let failure =
+            failure.filter(|failure| is_it(&failure.message) || failure.operation.as_deref().is_some_and(is_it));
         if failure.is_some() {
             return Fact::known(true, observation);
         }

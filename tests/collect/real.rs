@@ -1,11 +1,16 @@
 //! The real `aws`, `kubectl` and moto, where they are installed.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use eks_doctor::collect::{Request, Surroundings};
-use eks_doctor::evidence::{Failure, Observed, Target};
+use eks_doctor::diagnose::diagnose;
+use eks_doctor::evidence::{Observed, Target};
+use eks_doctor::rule::Library;
+use eks_doctor::scenario;
 
+use crate::played::play;
 use crate::world::{Lab, base};
 use crate::{collect, found, request, without};
 
@@ -36,29 +41,121 @@ fn the_real_aws_makes_a_token_that_is_understood() {
     assert_eq!(evidence.kubernetes.whoami, lab.evidence.kubernetes.whoami);
 }
 
-#[test]
-fn the_real_kubectl_is_refused_where_the_evidence_says_so() {
-    let mut played = base();
-    played.kubernetes.whoami = Observed::Denied(Failure {
-        status: Some(401),
-        code: Some("Unauthorized".into()),
-        message: "Unauthorized".into(),
-        ..Failure::default()
-    });
-    let lab = Lab::playing(played);
-    let Some(surroundings) = with_real_programs(&lab, &["kubectl"]) else { return };
-    let plugin = lab.folder.path().join("bin");
-    let path = surroundings.variables[std::ffi::OsStr::new("PATH")].clone();
-    let path = std::env::join_paths(std::iter::once(plugin).chain(std::env::split_paths(&path))).unwrap();
-    let kubectl = Command::new("kubectl")
-        .args(["get", "pods"])
+/// The newest kubectl itself: what is on the PATH may be a script that chooses one and starts twice.
+fn kubectl() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/lib/google-cloud-sdk/bin".into()]);
+    let named: Vec<PathBuf> = folders
+        .flat_map(|folder| {
+            let versions = (20..60).rev().map(|minor| format!("kubectl.1.{minor}"));
+            versions.chain(["kubectl".to_owned()]).map(move |name| folder.join(name)).collect::<Vec<_>>()
+        })
+        .filter(|path| path.is_file())
+        .collect();
+    let itself = named.iter().find(|path| !path.ends_with("kubectl")).or(named.first()).cloned();
+    if itself.is_none() {
+        println!("skipped: kubectl is not installed");
+    }
+    itself
+}
+
+/// What kubectl prints in a scenario, errors first.
+fn ask_kubectl(kubectl: &Path, surroundings: &Surroundings, arguments: &[&str]) -> String {
+    let output = Command::new(kubectl)
+        .args(arguments)
         .env_clear()
         .envs(&surroundings.variables)
-        .env("PATH", path)
-        .output();
-    let said = String::from_utf8_lossy(&kubectl.unwrap().stderr).into_owned();
-    assert!(said.contains("You must be logged in to the server"), "{said}");
-    assert!(matches!(collect(&request(), &lab.surroundings()).kubernetes.whoami, Observed::Denied(_)));
+        .current_dir(&surroundings.folder)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&[output.stderr, output.stdout].concat()).into_owned()
+}
+
+/// Scenarios with the very words of kubectl, and the cause that is behind them; no cause where all is well.
+const PRINTED: [(&str, &str, Option<&str>); 13] = [
+    ("healthy/access-entry-role", "No resources found in dev namespace.", None),
+    ("healthy/both-stores-user", "No resources found in dev namespace.", None),
+    ("healthy/config-map-role", "No resources found in dev namespace.", None),
+    ("mapping/none", "You must be logged in to the server", Some("mapping/none")),
+    ("mapping/role-path", "You must be logged in to the server", Some("mapping/role-path")),
+    ("mode/aws-auth-ignored", "You must be logged in to the server", Some("mode/aws-auth-ignored")),
+    (
+        "credentials/environment-overrides-profile",
+        "You must be logged in to the server",
+        Some("credentials/environment-overrides-profile"),
+    ),
+    (
+        "authorization/no-policy",
+        "Error from server (Forbidden): pods is forbidden: User \"arn:aws:sts::111122223333:assumed-role/Dev/ada\" cannot list resource \"pods\" in API group \"\" in the namespace \"dev\"",
+        Some("authorization/no-policy"),
+    ),
+    (
+        "authorization/no-binding",
+        "Error from server (Forbidden): pods is forbidden: User \"dev:ada\" cannot list resource \"pods\" in API group \"\" in the namespace \"dev\"",
+        Some("authorization/no-binding"),
+    ),
+    ("credentials/none", "Unable to locate credentials", Some("credentials/none")),
+    ("credentials/expired", "You must be logged in to the server", Some("credentials/expired")),
+    ("kubeconfig/exec-command-missing", "executable aws not found", Some("kubeconfig/exec-command-missing")),
+    ("kubeconfig/missing", "localhost:8080", Some("kubeconfig/missing")),
+];
+
+#[test]
+fn the_real_kubectl_prints_the_error_and_its_cause_is_named() {
+    let Some(kubectl) = kubectl() else { return };
+    let library = Library::load(&[]).unwrap();
+    for (name, words, cause) in PRINTED {
+        let played = play(&scenario::evidence(name).unwrap());
+        let said = ask_kubectl(&kubectl, &played.surroundings, &["get", "pods"]);
+        assert!(said.contains(words), "{name}: {said}");
+        let report = diagnose(&played.collect(), &library);
+        assert_eq!(report.findings.first().map(|finding| finding.id.as_str()), cause, "{name}");
+    }
+}
+
+#[test]
+fn the_real_kubectl_is_told_what_the_document_says() {
+    let Some(kubectl) = kubectl() else { return };
+    let played = play(&scenario::evidence("healthy/both-stores-user").unwrap());
+    let ask = |words: &str| {
+        let arguments: Vec<&str> = words.split_whitespace().collect();
+        ask_kubectl(&kubectl, &played.surroundings, &arguments)
+    };
+    for (words, said) in [
+        ("auth whoami", "arn:aws:iam::111122223333:user/ada"),
+        ("auth can-i list pods -n dev", "yes"),
+        ("get configmap aws-auth -n kube-system -o yaml", "role/node-role"),
+        ("get clusterroles -o name", "clusterrole.rbac.authorization.k8s.io/view"),
+        ("get rolebindings -A -o name", "rolebinding.rbac.authorization.k8s.io/dev-viewers"),
+    ] {
+        let answer = ask(words);
+        assert!(answer.contains(said), "kubectl {words}: {answer}");
+    }
+}
+
+#[test]
+fn the_real_aws_is_told_what_the_document_says() {
+    let played = play(&scenario::evidence("healthy/access-entry-role").unwrap());
+    let Some(real) = with_real_programs(&played.lab, &["aws"]) else { return };
+    let mut surroundings = played.surroundings.clone();
+    surroundings.variables.insert("PATH".into(), real.variables[std::ffi::OsStr::new("PATH")].clone());
+    let entry = "--principal-arn arn:aws:iam::111122223333:role/team/Dev";
+    for (words, said) in [
+        ("sts get-caller-identity".to_owned(), "assumed-role/Dev/ada"),
+        ("eks describe-cluster --name prod".to_owned(), "\"authenticationMode\": \"API\""),
+        ("eks list-access-entries --cluster-name prod".to_owned(), "role/team/Dev"),
+        (format!("eks describe-access-entry --cluster-name prod {entry}"), "{{SessionName}}"),
+        (format!("eks list-associated-access-policies --cluster-name prod {entry}"), "AmazonEKSViewPolicy"),
+    ] {
+        let output = Command::new("aws")
+            .args(words.split_whitespace())
+            .env_clear()
+            .envs(&surroundings.variables)
+            .output()
+            .unwrap();
+        let answer = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(answer.contains(said), "aws {words}: {answer}");
+    }
 }
 
 /// moto's server, stopped when it is dropped.

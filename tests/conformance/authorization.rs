@@ -1,21 +1,21 @@
 //! The RBAC model against the RBAC authorizer of Kubernetes.
 //!
 //! `fixtures/conformance/authorization/rbac.jsonl` holds worlds (the four lists), questions and the authorizer's
-//! answers. With Go and `EKS_DOCTOR_ORACLE=1`, `cargo test --test conformance -- --ignored` asks the authorizer live;
-//! with `EKS_DOCTOR_FREEZE=1` as well it rewrites the file.
+//! answers. With Go, `cargo test --test conformance -- --ignored` asks the authorizer live; with `EKS_DOCTOR_FREEZE=1`
+//! it rewrites the file.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads files and runs the oracle")]
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use eks_doctor::evidence::{Action, Kubernetes, Observed, PolicyRule, RbacBinding, RbacRole, UserInfo};
 use eks_doctor::facts::rbac::{Grant, RbacDecision, RbacIndex, RbacLists, authenticated, rule_allows, service_account};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::oracle;
 
 mod generate;
 
@@ -161,49 +161,30 @@ fn recorded_answers_of_the_authorizer() {
 }
 
 #[test]
-#[ignore = "needs Go and EKS_DOCTOR_ORACLE=1"]
+#[ignore = "needs Go"]
 fn live_answers_of_the_authorizer() {
-    if std::env::var_os("EKS_DOCTOR_ORACLE").is_none() {
-        println!("not asked: set EKS_DOCTOR_ORACLE=1 where Go is installed");
-        return;
-    }
-    let oracle = build_oracle();
-    let frozen = ask(&oracle, &generate::questions(1, 15, 210));
+    let frozen = ask(&generate::questions(1, 15, 210));
     if std::env::var_os("EKS_DOCTOR_FREEZE").is_some() {
         std::fs::write(frozen_file(), write(&frozen)).unwrap();
     }
     let recorded = read(&std::fs::read_to_string(frozen_file()).unwrap());
     assert!(recorded == frozen, "the recorded answers are not current: run again with EKS_DOCTOR_FREEZE=1");
-    let answered = ask(&oracle, &generate::questions(2, 400, 100));
+    let answered = ask(&generate::questions(2, 400, 100));
     let (worlds, questions) = compare(&answered);
     let allowed = answered.iter().filter(|line| matches!(line, Line::Answer(Answer { allowed: true, .. }))).count();
     println!("{questions} live questions about {worlds} worlds, {allowed} of them allowed, no disagreement");
     assert!(questions >= 20_000);
 }
 
-fn build_oracle() -> PathBuf {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rbac-oracle");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/rbac");
-    let built = Command::new("go").arg("build").arg("-o").arg(&program).arg(".").current_dir(source).status().unwrap();
-    assert!(built.success(), "go build failed");
-    program
-}
-
-/// The lines with the answer behind each.
-fn ask(oracle: &Path, lines: &[Line]) -> Vec<Line> {
-    let mut child = Command::new(oracle).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut stdin, text) = (child.stdin.take().unwrap(), write(lines));
-    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "the oracle failed");
-    let answers = String::from_utf8(output.stdout).unwrap();
-    let answers = answers.lines().zip(lines).map(|(answer, line)| match line {
-        Line::World(_) => serde_json::from_str(answer).unwrap(),
-        _ => Line::Answer(serde_json::from_str(answer).unwrap()),
+/// The lines with the authorizer's answer behind each.
+fn ask(lines: &[Line]) -> Vec<Line> {
+    let questions: Vec<Value> = lines.iter().map(|line| serde_json::to_value(line).unwrap()).collect();
+    let answers = oracle::ask("rbac", &questions).unwrap_or_else(|reason| panic!("{reason}"));
+    let answers = answers.into_iter().zip(lines).map(|(answer, line)| match line {
+        Line::World(_) => serde_json::from_value(answer).unwrap(),
+        _ => Line::Answer(serde_json::from_value(answer).unwrap()),
     });
     let answers = answers.collect::<Vec<_>>();
-    assert_eq!(answers.len(), lines.len());
     lines.iter().cloned().zip(answers).flat_map(|(line, answer)| [line, answer]).collect()
 }
 

@@ -79,19 +79,19 @@ fn live_answers() {
     assert_known(&vectors);
 }
 
-/// With `UPDATE_FROZEN=1` it writes the file anew.
+/// With `EKS_DOCTOR_FREEZE=1` it writes the file anew.
 #[test]
 #[ignore = "needs Go"]
 fn frozen_answers_are_those_of_the_real_authenticator() {
     let questions = generated().into_iter().step_by(FROZEN_EVERY).collect();
     let lines: String = answered(questions).iter().map(|vector| format!("{vector}\n")).collect();
     #[expect(clippy::disallowed_methods, reason = "a test that writes a fixture on request")]
-    if std::env::var_os("UPDATE_FROZEN").is_some() {
+    if std::env::var_os("EKS_DOCTOR_FREEZE").is_some() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/conformance/identity/frozen.jsonl");
         std::fs::write(path, lines).unwrap();
         return;
     }
-    assert!(lines == FROZEN, "run it again with UPDATE_FROZEN=1 to write the file anew");
+    assert!(lines == FROZEN, "run it again with EKS_DOCTOR_FREEZE=1 to write the file anew");
 }
 
 /// The vectors were taken from another build of the authenticator: this one must agree with every one of them.

@@ -1,17 +1,17 @@
 //! The services of the lab: each answers a request as the evidence document says that it answered.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use eks_doctor::evidence::{Evidence, Failure, Observed};
+use eks_doctor::evidence::{CallerIdentity, Evidence, Failure, Observed, UserInfo};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::server::{Fault, Reply, Request};
-use crate::world::{PLUGIN_KEY, ROLE_KEY, SECRET_KEY, SESSION_TOKEN, SHELL_KEY};
+use crate::world::{ROLE_KEY, SECRET_KEY, SESSION_TOKEN, is_signed_for};
 
 /// The services and what they know.
 pub(crate) struct World {
     pub(crate) evidence: Evidence,
+    /// Who has the administrator's keys.
+    pub(crate) admin: Observed<CallerIdentity>,
     /// The lab's CA, in base64.
     pub(crate) ca: String,
     /// How much a page of a list holds.
@@ -37,21 +37,21 @@ impl World {
 
     fn sts(&self, request: &Request) -> (String, Reply) {
         let presigned = request.parameter("X-Amz-Signature").is_some();
-        let caller = if !presigned || self.evidence.exec_caller.is_unmentioned() {
-            &self.evidence.aws.caller
-        } else {
-            &self.evidence.exec_caller
-        };
+        let authorization =
+            request.parameter("X-Amz-Credential").or(request.header("authorization").map(str::to_owned));
+        let authorization = authorization.unwrap_or_default();
+        let scope = authorization.split_once("Credential=").map_or(authorization.as_str(), |(_, scope)| scope);
+        let caller = self.holder(scope.split('/').next().unwrap_or_default());
         let operation = if presigned { "execCaller" } else { "sts:GetCallerIdentity" };
-        let reply = match (caller, request.header("x-k8s-aws-id")) {
-            (Observed::Found(_), cluster) if presigned && cluster != self.evidence.target.cluster.as_deref() => {
-                sts_error(&Failure {
-                    status: Some(403),
-                    code: Some("SignatureDoesNotMatch".to_owned()),
-                    message: "The request signature we calculated does not match".to_owned(),
-                    ..Failure::default()
-                })
-            }
+        let url = format!("https://{}{}", request.host(), request.target);
+        let is_signed = !presigned || is_signed_for(&url, request.header("x-k8s-aws-id").unwrap_or_default());
+        let reply = match (caller, is_signed) {
+            (_, false) => sts_error(&Failure {
+                status: Some(403),
+                code: Some("SignatureDoesNotMatch".to_owned()),
+                message: "The request signature we calculated does not match".to_owned(),
+                ..Failure::default()
+            }),
             (Observed::Found(caller), _) => Reply::text(
                 200,
                 "text/xml",
@@ -119,8 +119,8 @@ impl World {
 
     fn describe_cluster(&self, cluster: &eks_doctor::evidence::Cluster) -> Value {
         let mut value = serde_json::to_value(cluster).unwrap();
-        if value.pointer("/certificateAuthority/data").is_some_and(|data| data == "LAB") {
-            value["certificateAuthority"]["data"] = self.ca.clone().into();
+        if let Some(data) = value.pointer_mut("/certificateAuthority/data") {
+            *data = self.ca.clone().into();
         }
         json!({ "cluster": value })
     }
@@ -144,6 +144,10 @@ impl World {
                 ),
             ),
             (None, Some(failure)) => sts_error(failure),
+            (None, None) if self.evidence.aws.principal.found().is_none() => {
+                let code = Some("AccessDenied".to_owned());
+                sts_error(&Failure { status: Some(403), code, ..Failure::default() })
+            }
             (None, None) => {
                 sts_error(&Failure { status: Some(404), code: Some("NoSuchEntity".into()), ..Failure::default() })
             }
@@ -179,40 +183,27 @@ impl World {
     fn kubernetes(&self, request: &Request) -> (String, Reply) {
         let kubernetes = &self.evidence.kubernetes;
         let operation = format!("{} {}", request.method, request.path());
-        let key = request.header("authorization").and_then(key_of_token);
-        let whoami = match key.as_deref() {
-            Some(SHELL_KEY) if !kubernetes.native_whoami.is_unmentioned() => &kubernetes.native_whoami,
-            Some(SHELL_KEY | PLUGIN_KEY) => &kubernetes.whoami,
-            _ => &Observed::NotTried(None),
+        let user = match self.log_in(request) {
+            Ok(user) => user,
+            Err(refusal) => return (operation, status_reply(&refusal)),
         };
-        let unauthorized = Failure {
-            status: Some(401),
-            code: Some("Unauthorized".into()),
-            message: "Unauthorized".into(),
-            ..Failure::default()
-        };
-        if whoami.found().is_none() {
-            return (operation, status_reply(whoami.failure().unwrap_or(&unauthorized)));
-        }
         let list = |kind: &str, items: Value| self.k8s_page(request, kind, items);
         let reply = match request.path() {
             "/version" => k8s_reply(&kubernetes.version, |version| json!(version)),
             "/apis/authentication.k8s.io/v1/selfsubjectreviews" => {
-                k8s_reply(whoami, |user| json!({ "kind": "SelfSubjectReview", "status": { "userInfo": user } }))
+                Reply::json(200, &review("authentication.k8s.io/v1", "SelfSubjectReview", &json!({ "userInfo": user })))
             }
-            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => k8s_reply(
-                &kubernetes.access_review,
-                |review| json!({ "kind": "SelfSubjectAccessReview", "status": review }),
-            ),
-            "/api/v1/namespaces/kube-system/configmaps/aws-auth" => k8s_reply(&kubernetes.aws_auth, |map| json!(map)),
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => k8s_reply(&kubernetes.access_review, |said| {
+                review("authorization.k8s.io/v1", "SelfSubjectAccessReview", &json!(said))
+            }),
+            "/api/v1/namespaces/kube-system/configmaps/aws-auth" => {
+                k8s_reply(&kubernetes.aws_auth, |map| object("ConfigMap", map))
+            }
             "/api/v1/configmaps" => k8s_reply(&kubernetes.misplaced_aws_auth, |names| {
                 let items: Vec<_> = names.iter().map(|name| json!({ "metadata": name })).collect();
                 list("PartialObjectMetadataList", items.into())
             }),
-            path if path.ends_with("/pods") => match kubernetes.action_attempt.failure() {
-                Some(failure) => status_reply(failure),
-                None => Reply::json(200, &json!({ "kind": "PodList", "items": [] })),
-            },
+            path if path.ends_with("/pods") => self.pods(path, &user),
             "/apis/rbac.authorization.k8s.io/v1/clusterroles" => {
                 k8s_reply(&kubernetes.cluster_roles, |items| list("ClusterRoleList", json!(items)))
             }
@@ -225,9 +216,28 @@ impl World {
             "/apis/rbac.authorization.k8s.io/v1/rolebindings" => {
                 k8s_reply(&kubernetes.role_bindings, |items| list("RoleBindingList", json!(items)))
             }
-            _ => Reply::text(404, "text/plain", "404 page not found"),
+            path => discovery(path),
         };
         (operation, reply)
+    }
+
+    /// The list of pods of one namespace or of all, which is empty, or the refusal that the access review announces.
+    fn pods(&self, path: &str, user: &UserInfo) -> Reply {
+        let kubernetes = &self.evidence.kubernetes;
+        let namespace = path.strip_prefix("/api/v1/namespaces/").and_then(|rest| rest.split('/').next());
+        let place = namespace.map_or("at the cluster scope".to_owned(), |name| format!("in the namespace \"{name}\""));
+        let message = format!(
+            "pods is forbidden: User \"{}\" cannot list resource \"pods\" in API group \"\" {place}",
+            user.username
+        );
+        match (kubernetes.action_attempt.failure(), kubernetes.access_review.found()) {
+            (Some(failure), _) => status_reply(failure),
+            (None, Some(review)) if !review.allowed => {
+                let code = Some("Forbidden".to_owned());
+                status_reply(&Failure { status: Some(403), code, message, ..Failure::default() })
+            }
+            _ => Reply::json(200, &json!({ "kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [] })),
+        }
     }
 
     /// One page of a list of EKS.
@@ -249,7 +259,11 @@ impl World {
         let shown: Vec<_> = items.iter().skip(from).take(self.page).cloned().collect();
         let next = from + shown.len();
         let more = if next < items.len() { next.to_string() } else { String::new() };
-        json!({ "kind": kind, "metadata": { "continue": more }, "items": shown })
+        let version = match kind.starts_with("Partial") {
+            true => "meta.k8s.io/v1",
+            false => "rbac.authorization.k8s.io/v1",
+        };
+        json!({ "kind": kind, "apiVersion": version, "metadata": { "continue": more }, "items": shown })
     }
 }
 
@@ -297,12 +311,49 @@ fn portal(request: &Request) -> (String, Reply) {
     ("sso:GetRoleCredentials".to_owned(), reply)
 }
 
-/// The access key id in an EKS token.
-fn key_of_token(authorization: &str) -> Option<String> {
-    let body = authorization.strip_prefix("Bearer k8s-aws-v1.")?;
-    let url = String::from_utf8(URL_SAFE_NO_PAD.decode(body).ok()?).ok()?;
-    let scope = url.split("X-Amz-Credential=").nth(1)?;
-    Some(scope.split(['/', '%']).next()?.to_owned())
+/// What clients ask to find out which resources there are.
+fn discovery(path: &str) -> Reply {
+    const RBAC: &str = "rbac.authorization.k8s.io/v1";
+    let resources = |version: &str, names: &[(&str, &str, bool)]| {
+        let resources: Vec<_> = names
+            .iter()
+            .map(|(name, kind, namespaced)| json!({ "name": name, "singularName": "", "kind": kind, "namespaced": namespaced, "verbs": ["get", "list"] }))
+            .collect();
+        json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources })
+    };
+    let answer = match path {
+        "/api" => json!({ "kind": "APIVersions", "versions": ["v1"] }),
+        "/apis" => {
+            let version = json!({ "groupVersion": RBAC, "version": "v1" });
+            let group =
+                json!({ "name": "rbac.authorization.k8s.io", "versions": [version], "preferredVersion": version });
+            json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [group] })
+        }
+        "/api/v1" => resources("v1", &[("pods", "Pod", true), ("configmaps", "ConfigMap", true)]),
+        "/apis/rbac.authorization.k8s.io/v1" => resources(
+            RBAC,
+            &[
+                ("clusterroles", "ClusterRole", false),
+                ("clusterrolebindings", "ClusterRoleBinding", false),
+                ("roles", "Role", true),
+                ("rolebindings", "RoleBinding", true),
+            ],
+        ),
+        _ => return Reply::text(404, "text/plain", "404 page not found"),
+    };
+    Reply::json(200, &answer)
+}
+
+fn review(version: &str, kind: &str, status: &Value) -> Value {
+    json!({ "kind": kind, "apiVersion": version, "metadata": {}, "status": status })
+}
+
+fn object(kind: &str, content: impl Serialize) -> Value {
+    let mut object = json!({ "kind": kind, "apiVersion": "v1" });
+    if let (Value::Object(object), Value::Object(content)) = (&mut object, json!(content)) {
+        object.extend(content);
+    }
+    object
 }
 
 fn eks_reply<T>(observed: &Observed<T>, answer: impl FnOnce(&T) -> Value) -> Reply {

@@ -11,7 +11,7 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use eks_doctor::collect::Surroundings;
-use eks_doctor::evidence::Evidence;
+use eks_doctor::evidence::{CallerIdentity, Evidence, Observed};
 use serde_json::{Value, json};
 
 use crate::server::{self, Certificates, Reply, Server};
@@ -23,12 +23,15 @@ pub(crate) const PLUGIN_KEY: &str = "ASIAPLUGINPLUGINPLU1";
 /// The keys of a role that is taken.
 pub(crate) const ROLE_KEY: &str = "ASIAROLEROLEROLEROL1";
 
+/// The keys of somebody who may see everything, whatever the document says of others.
+pub(crate) const ADMIN_KEY: &str = "ASIAADMINADMINADMIN1";
+
 /// Secrets that must never be seen again.
 pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYCANARYKEY1";
 pub(crate) const SESSION_TOKEN: &str = "canary-session-token-0123456789";
 pub(crate) const PASSWORD: &str = "canary-proxy-password";
 
-const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 
 /// Items per page, small enough that lists have several.
 const SMALL_PAGE: usize = 2;
@@ -59,6 +62,15 @@ pub(crate) fn base() -> Evidence {
     serde_json::from_str(include_str!("base.json")).unwrap()
 }
 
+/// The same where nobody has mapped the role.
+pub(crate) fn unmapped() -> Evidence {
+    let mut evidence = base();
+    if let Observed::Found(entries) = &mut evidence.aws.access_entries {
+        entries.retain(|entry| !entry.principal_arn.ends_with("/Dev"));
+    }
+    evidence
+}
+
 impl Lab {
     pub(crate) fn playing(evidence: Evidence) -> Self {
         Self::with_moods(evidence, Moods::default())
@@ -74,11 +86,18 @@ impl Lab {
         });
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
         names.push("portal.sso.eu-west-1.amazonaws.com");
+        let hosts = hosts_of_kubeconfig(&evidence);
+        names.extend(hosts.iter().map(String::as_str));
         names.extend([endpoint_host.as_str(), "127.0.0.1", "localhost"]);
         let certificates = Certificates::new(&names);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let page = moods.page.unwrap_or(SMALL_PAGE);
-        let world = World { evidence: evidence.clone(), ca: STANDARD.encode(&certificates.ca_pem), page };
+        let world = World {
+            evidence: evidence.clone(),
+            ca: STANDARD.encode(&certificates.ca_pem),
+            page,
+            admin: administrator(),
+        };
         let noted = seen.clone();
         let server = server::https(
             &certificates,
@@ -111,6 +130,11 @@ impl Lab {
         self.write_plugin(&format!("cat <<'END'\n{credential}\nEND"));
     }
 
+    /// The certificate authority as a kubeconfig has it.
+    pub(crate) fn ca_data(&self) -> String {
+        STANDARD.encode(&self.certificates.ca_pem)
+    }
+
     /// Writes the kubeconfig; `exec` changes its exec entry.
     pub(crate) fn write_kubeconfig(&self, server: &str, exec: &Value) {
         self.write_kubeconfig_with_ca(server, &self.certificates.ca_pem, exec);
@@ -135,7 +159,12 @@ impl Lab {
 
     /// Writes the script that is called `aws`.
     pub(crate) fn write_plugin(&self, script: &str) {
-        let path = self.folder.path().join("bin/aws");
+        self.write_program("aws", script);
+    }
+
+    /// Writes a script that is found on the PATH by this name.
+    pub(crate) fn write_program(&self, name: &str, script: &str) {
+        let path = self.folder.path().join("bin").join(name);
         // A new file each time: one that runs cannot be written.
         let _ = std::fs::remove_file(&path);
         std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -177,18 +206,77 @@ impl Lab {
 
 /// A token as `aws eks get-token` makes it, for the plugin's keys.
 pub(crate) fn presigned_token(cluster: &str) -> String {
-    let url = format!("https://sts.{REGION}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15");
+    token_of_host(&format!("sts.{REGION}.amazonaws.com"), REGION, cluster)
+}
+
+/// A token that goes to a host of STS.
+pub(crate) fn token_of_host(host: &str, region: &str, cluster: &str) -> String {
+    let url = presign(host, region, (PLUGIN_KEY, Some(SESSION_TOKEN)), cluster, SystemTime::now(), 60);
+    format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url))
+}
+
+fn administrator() -> Observed<CallerIdentity> {
+    Observed::Found(CallerIdentity {
+        arn: "arn:aws:sts::111122223333:assumed-role/Admin/eve".to_owned(),
+        account: Some("111122223333".to_owned()),
+        user_id: Some("AROAEXAMPLEADMIN00001:eve".to_owned()),
+    })
+}
+
+/// The servers that the document's kubeconfig names.
+fn hosts_of_kubeconfig(evidence: &Evidence) -> Vec<String> {
+    let clusters = evidence.kubeconfig.found().and_then(|kubeconfig| kubeconfig.document["clusters"].as_array());
+    let servers = clusters.into_iter().flatten().filter_map(|entry| entry["cluster"]["server"].as_str());
+    let hosts = servers.filter_map(|server| server.parse::<http::Uri>().ok()?.host().map(str::to_owned));
+    hosts.filter(|host| !host.is_empty()).collect()
+}
+
+/// The presigned request `sts:GetCallerIdentity`, tied to a cluster.
+fn presign(
+    host: &str,
+    region: &str,
+    (key, session): (&str, Option<&str>),
+    cluster: &str,
+    at: SystemTime,
+    expires: u64,
+) -> String {
+    let url = format!("https://{host}/?Action=GetCallerIdentity&Version=2011-06-15");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(Duration::from_secs(60));
-    let keys = aws_credential_types::Credentials::new(PLUGIN_KEY, SECRET_KEY, Some(SESSION_TOKEN.into()), None, "lab");
+    settings.expires_in = Some(Duration::from_secs(expires));
+    let keys = aws_credential_types::Credentials::new(key, SECRET_KEY, session.map(str::to_owned), None, "lab");
     let identity = keys.into();
-    let parameters = aws_sigv4::sign::v4::SigningParams::builder().identity(&identity).region(REGION).name("sts");
-    let parameters = parameters.time(SystemTime::now()).settings(settings).build().unwrap().into();
+    let parameters = aws_sigv4::sign::v4::SigningParams::builder().identity(&identity).region(region).name("sts");
+    let parameters = parameters.time(at).settings(settings).build().unwrap().into();
     let headers = [("x-k8s-aws-id", cluster)].into_iter();
     let request = SignableRequest::new("GET", &url, headers, SignableBody::Bytes(b"")).unwrap();
     let (instructions, _) = sign(request, &parameters).unwrap().into_parts();
     let mut signed = http::Request::get(&url).body(()).unwrap();
     instructions.apply_to_request_http1x(&mut signed);
-    format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(signed.uri().to_string()))
+    signed.uri().to_string()
+}
+
+/// Whether a presigned URL has the signature that STS calculates for it and this cluster's name.
+pub(crate) fn is_signed_for(url: &str, cluster: &str) -> bool {
+    let parameters = |url: &str| -> BTreeMap<String, String> {
+        let query = url.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs
+            .map(|(name, value)| {
+                (name.to_owned(), percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+            })
+            .collect()
+    };
+    let said = parameters(url);
+    let part = |name: &str| said.get(name).map(String::as_str).unwrap_or_default();
+    let host = url.trim_start_matches("https://").split('/').next().unwrap_or_default();
+    let scope: Vec<&str> = part("X-Amz-Credential").split('/').collect();
+    let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", part("X-Amz-Date"));
+    let at = at.ok().and_then(|at| at.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    let (Some(at), [key, _, region, ..], Ok(expires)) = (at, &scope[..], part("X-Amz-Expires").parse()) else {
+        return false;
+    };
+    let session = said.get("X-Amz-Security-Token").map(String::as_str);
+    let expected = presign(host, region, (key, session), cluster, at.timestamp().into(), expires);
+    parameters(&expected).get("X-Amz-Signature") == said.get("X-Amz-Signature")
 }

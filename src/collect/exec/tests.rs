@@ -16,7 +16,7 @@ fn run_script(script: &str, change: impl FnOnce(&mut Exec), limit: Duration) -> 
     surroundings.folder = folder.path().to_owned();
     let cluster: Cluster = serde_json::from_value(json!({ "server": "https://a.example" })).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&exec, Some(&cluster), &surroundings, limit))
+    runtime.block_on(run(&exec, Some(&cluster), None, &surroundings, limit))
 }
 
 fn run_to_end(script: &str) -> (ExecRun, Issued) {

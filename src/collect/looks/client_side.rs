@@ -56,7 +56,9 @@ impl Looks<'_> {
             let entry = self.kubeconfig.current.as_ref().and_then(|current| current.cluster.as_ref());
             let cluster = entry.map(|entry| entry.content());
             let limit = self.watch.remaining().saturating_sub(MARGIN);
-            self.watch.look(look, exec::run(&exec, cluster.as_ref(), self.surroundings, limit)).await
+            self.watch
+                .look(look, exec::run(&exec, cluster.as_ref(), self.region.as_deref(), self.surroundings, limit))
+                .await
         };
         self.results.exec.get_or_init(|| Box::pin(look())).await
     }
@@ -96,7 +98,7 @@ impl Looks<'_> {
         if let Some(user) = self.kubeconfig.current.as_ref().and_then(|current| current.user.as_ref()) {
             let user = user.content();
             return match endpoint::stored_credential(&user) {
-                Some(Ok(Issued { token: Some(token), .. })) => Observed::Found(token::describe(&token)),
+                Some(Ok(Issued { token: Some(token), .. })) => Observed::Found(self.describe(&token)),
                 Some(Ok(_)) => Observed::not_tried("the user entry has a client certificate"),
                 Some(Err(failure)) => unanswered(failure),
                 None if user.exec.is_some() => Observed::not_tried("the user entry has exec"),
@@ -105,11 +107,15 @@ impl Looks<'_> {
         }
         match endpoint::of_pod(self.surroundings).filter(|_| self.is_in_pod()) {
             Some(Ok((_, issued))) => {
-                issued.token.map_or(Observed::absent(), |token| Observed::Found(token::describe(&token)))
+                issued.token.map_or(Observed::absent(), |token| Observed::Found(self.describe(&token)))
             }
             Some(Err(failure)) => Observed::Failed(failure),
             None => Observed::not_tried("no user entry is in force"),
         }
+    }
+
+    fn describe(&self, token: &str) -> TokenStatement {
+        token::describe(token, self.region.as_deref())
     }
 
     /// Whether kubectl would use a pod's service account: there is no kubeconfig.

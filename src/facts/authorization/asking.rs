@@ -40,9 +40,9 @@ fn observed_refusal(evidence: &Evidence) -> Option<Refusal> {
         ("kubernetes.accessReview", kubernetes.access_review.failure()),
         (WHOAMI, kubernetes.whoami.failure()),
     ];
-    let mut words = met.into_iter().filter_map(|(observation, failure)| {
-        Some(Refusal { words: parse_forbidden(&failure?.message)?, observation })
-    });
+    let mut words = met
+        .into_iter()
+        .filter_map(|(observation, failure)| Some(Refusal { words: parse_forbidden(&failure?.message)?, observation }));
     words.next()
 }
 
@@ -78,7 +78,9 @@ impl Asking {
     pub(super) fn of(evidence: &Evidence, mapping: &MappingFacts, refusal: Option<&Refusal>) -> Self {
         let whoami = evidence.kubernetes.whoami.found().filter(|_| evidence.target.principal.is_none());
         match refusal {
-            Some(refusal) => Self::of_name(evidence, mapping, whoami, refusal.words.username.clone(), refusal.observation),
+            Some(refusal) => {
+                Self::of_name(evidence, mapping, whoami, refusal.words.username.clone(), refusal.observation)
+            }
             None => match whoami {
                 Some(user) => Self::of_whoami(mapping, user),
                 None => Self::of_mapping(mapping),
@@ -170,7 +172,9 @@ impl Asking {
             _ => CallerKind::Iam,
         };
         match (&self.username, &self.template, &self.source) {
-            (_, _, Fact::Known { value: MappingSource::None, source }) => Fact::known(CallerKind::Nobody, source.clone()),
+            (_, _, Fact::Known { value: MappingSource::None, source }) => {
+                Fact::known(CallerKind::Nobody, source.clone())
+            }
             (Fact::Known { value, source }, _, _) => Fact::known(of(value), source.clone()),
             (_, Some(template), _) => Fact::known(of(template), "the mapping"),
             (Fact::Unknown(unknown), None, _) => Fact::Unknown(unknown.clone()),
@@ -210,7 +214,8 @@ pub(crate) fn service_account(username: &str) -> Option<(&str, &str)> {
 }
 
 fn own_groups(user: &UserInfo) -> Vec<String> {
-    let written = user.groups.iter().filter(|group| *group != super::EVERYBODY && !group.starts_with("system:serviceaccounts"));
+    let written =
+        user.groups.iter().filter(|group| *group != super::EVERYBODY && !group.starts_with("system:serviceaccounts"));
     written.cloned().collect()
 }
 
@@ -225,7 +230,8 @@ fn could_become(template: &str, name: &str) -> bool {
 fn names_a_user_like(evidence: &Evidence, template: &str) -> bool {
     let kubernetes = &evidence.kubernetes;
     let bindings = [&kubernetes.cluster_role_bindings, &kubernetes.role_bindings];
-    let subjects = bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
+    let subjects =
+        bindings.into_iter().filter_map(Observed::found).flatten().flat_map(|binding| binding.subjects.iter());
     subjects.flatten().any(|subject| subject.kind == "User" && could_become(template, &subject.name))
 }
 
@@ -259,4 +265,53 @@ fn in_aws_auth(evidence: &Evidence, name: &str) -> Option<(Vec<String>, String)>
     let mut fitting = roles.chain(users).filter(|(_, entry)| could_become(&entry.username, name));
     let (section, entry) = fitting.next().filter(|_| fitting.next().is_none())?;
     Some((entry.groups.clone().unwrap_or_default(), format!("{section} line {}", entry.place.line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CallerKind;
+    use crate::{
+        evidence::Evidence,
+        facts::{Facts, authorization::AuthorizationFacts, mapping::MappingSource},
+    };
+
+    /// The room for a refusal of `user` in a document that holds `rest`.
+    fn refused(user: &str, rest: &str) -> AuthorizationFacts {
+        let words = r#"cannot list resource "pods" in API group "" in the namespace "dev""#;
+        let text = format!(
+            "schema: eks-doctor/evidence/v1\ntarget: {{symptom: 'pods is forbidden: User \"{user}\" {words}'}}\n{rest}"
+        );
+        Facts::derive(&Evidence::from_text("test.yaml", &text).unwrap()).authorization
+    }
+
+    const MAP: &str = "kubernetes: {awsAuth: {found: {data: {mapRoles: \"[{rolearn: 'arn:aws:iam::111122223333:role/Dev', \
+                       username: 'dev:{{SessionName}}', groups: [devs]}]\"}}}}";
+
+    #[test]
+    fn a_user_name_finds_its_mapping() {
+        let facts = refused("dev:eve", MAP);
+        assert!(facts.groups.is(&vec!["devs".to_owned()]));
+        assert!(facts.source.is(&MappingSource::AwsAuth));
+        assert!(facts.refused.is(&true));
+        let entries = "aws: {accessEntries: {found: [{principalArn: 'arn:aws:iam::111122223333:role/team/Dev'}]}}";
+        let facts = refused("arn:aws:sts::111122223333:assumed-role/Dev/ada", entries);
+        assert!(facts.entry.is(&Some("arn:aws:iam::111122223333:role/team/Dev".to_owned())));
+        assert!(facts.groups.value().is_none(), "the details were not read");
+    }
+
+    #[test]
+    fn a_user_name_that_no_mapping_gives_has_unknown_groups() {
+        let facts = refused("somebody", MAP);
+        assert!(facts.groups.value().is_none());
+        assert!(facts.caller.is(&CallerKind::Iam));
+        assert!(facts.username.is(&"somebody".to_owned()));
+    }
+
+    #[test]
+    fn service_accounts_and_nodes_are_told_by_their_names() {
+        assert!(refused("system:serviceaccount:ci:runner", "").caller.is(&CallerKind::ServiceAccount));
+        let node = refused("system:node:ip-10-0-0-1.ec2.internal", "");
+        assert!(node.caller.is(&CallerKind::Node));
+        assert!(node.allowed.value().is_none(), "nodes have an authorizer of their own");
+    }
 }

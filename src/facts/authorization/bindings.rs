@@ -90,9 +90,11 @@ pub(super) fn held(bound: &[BoundRole<'_>], unread: &Unknown) -> Fact<Vec<Fact<B
         return Fact::Unknown(unread.clone());
     }
     if held.is_empty()
-        && let Some(one) = bound.iter().find(|one| !is_everybodys(&one.bound) && matches!(one.role, RoleLookup::Unread(_)))
+        && let Some(one) =
+            bound.iter().find(|one| !is_everybodys(&one.bound) && matches!(one.role, RoleLookup::Unread(_)))
     {
-        let list = if one.bound.binding.role_ref.kind == "Role" { "kubernetes.roles" } else { "kubernetes.clusterRoles" };
+        let list =
+            if one.bound.binding.role_ref.kind == "Role" { "kubernetes.roles" } else { "kubernetes.clusterRoles" };
         return Fact::unknown(list, "the role that is bound was not read");
     }
     Fact::known(held, BINDINGS)
@@ -170,7 +172,11 @@ pub(super) fn missing_roles(
         }
     }
     missing.extend(node_manager(evidence, pasted));
-    if missing.is_empty() && !unread.missing.is_empty() { Fact::Unknown(unread.clone()) } else { Fact::known(missing, BINDINGS) }
+    if missing.is_empty() && !unread.missing.is_empty() {
+        Fact::Unknown(unread.clone())
+    } else {
+        Fact::known(missing, BINDINGS)
+    }
 }
 
 /// The roles in `RBAC: clusterrole.rbac.authorization.k8s.io "x" not found`.
@@ -178,7 +184,8 @@ fn named_missing(reason: &str) -> Vec<(&'static str, String)> {
     const HEAD: &str = "role.rbac.authorization.k8s.io \"";
     let mut found = Vec::new();
     for (at, _) in reason.match_indices(HEAD) {
-        let kind = if reason.get(..at).is_some_and(|before| before.ends_with("cluster")) { "ClusterRole" } else { "Role" };
+        let kind =
+            if reason.get(..at).is_some_and(|before| before.ends_with("cluster")) { "ClusterRole" } else { "Role" };
         let rest = reason.get(at + HEAD.len()..).and_then(|rest| rest.split_once('"'));
         if let Some((name, rest)) = rest
             && rest.trim_start().starts_with("not found")
@@ -236,10 +243,8 @@ pub(super) fn is_bound(evidence: &Evidence, user: &UserInfo, open: Option<&Unkno
         _ => false,
     };
     let kubernetes = &evidence.kubernetes;
-    let lists = [
-        (&kubernetes.cluster_role_bindings, "kubernetes.clusterRoleBindings"),
-        (&kubernetes.role_bindings, BINDINGS),
-    ];
+    let lists =
+        [(&kubernetes.cluster_role_bindings, "kubernetes.clusterRoleBindings"), (&kubernetes.role_bindings, BINDINGS)];
     let mut unknown = open.cloned().unwrap_or_default();
     for (list, observation) in lists {
         match list {

@@ -94,11 +94,31 @@ mod tests {
     #[test]
     fn refusals_behind_the_authorizer_have_words_of_their_own() {
         for (status, message, expected) in [
-            (403, r#"pods "web" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=4, limited: pods=4"#, Some(Gate::Quota)),
-            (403, r#"pods "web" is forbidden: violates PodSecurity "restricted:latest": privileged"#, Some(Gate::PodSecurity)),
-            (403, r#"admission webhook "validate.kyverno.svc" denied the request: no latest tag"#, Some(Gate::Admission)),
-            (403, r#"pods "web" is forbidden: error looking up service account dev/app: serviceaccount "app" not found"#, Some(Gate::Admission)),
-            (403, r#"pods is forbidden: User "ada" cannot list resource "pods" in API group "" in the namespace "dev""#, None),
+            (
+                403,
+                r#"pods "web" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=4, limited: pods=4"#,
+                Some(Gate::Quota),
+            ),
+            (
+                403,
+                r#"pods "web" is forbidden: violates PodSecurity "restricted:latest": privileged"#,
+                Some(Gate::PodSecurity),
+            ),
+            (
+                403,
+                r#"admission webhook "validate.kyverno.svc" denied the request: no latest tag"#,
+                Some(Gate::Admission),
+            ),
+            (
+                403,
+                r#"pods "web" is forbidden: error looking up service account dev/app: serviceaccount "app" not found"#,
+                Some(Gate::Admission),
+            ),
+            (
+                403,
+                r#"pods is forbidden: User "ada" cannot list resource "pods" in API group "" in the namespace "dev""#,
+                None,
+            ),
             (403, "Forbidden", None),
             (404, r#"pods "web" not found"#, Some(Gate::Request)),
             (429, "too many requests", Some(Gate::Throttling)),

@@ -75,11 +75,17 @@ pub(super) fn near_names(
     }
     for miss in misses.iter().filter(|miss| is_likely_slip(miss)) {
         let near = near_name(miss, own, refused);
-        if !found.iter().any(|one: &Fact<NearNameFacts>| one.value().is_some_and(|one| one.mapped == near.mapped && one.bound == near.bound)) {
+        if !found.iter().any(|one: &Fact<NearNameFacts>| {
+            one.value().is_some_and(|one| one.mapped == near.mapped && one.bound == near.bound)
+        }) {
             found.push(Fact::known(near, BINDINGS));
         }
     }
-    if found.is_empty() && !unread.missing.is_empty() { Fact::Unknown(unread.clone()) } else { Fact::known(found, BINDINGS) }
+    if found.is_empty() && !unread.missing.is_empty() {
+        Fact::Unknown(unread.clone())
+    } else {
+        Fact::known(found, BINDINGS)
+    }
 }
 
 fn near_name(miss: &NearMiss<'_>, groups: &[String], refused: &Fact<bool>) -> NearNameFacts {
@@ -123,8 +129,12 @@ fn is_slip(one: &str, other: &str) -> bool {
             || own.iter().zip(&theirs).all(|(a, b)| a == b || (a.chars().count() > 2 && b.chars().count() > 2)))
 }
 
-/// A group that is nearly one that Kubernetes itself knows: `system:master`, `<system:nodes>`.
+/// A group that is nearly one that Kubernetes itself knows: `system:master`. Angle brackets are no slip of the pen, but a
+/// placeholder that was copied.
 fn misspelt_known_group(group: &str, matters: Fact<bool>) -> Option<NearNameFacts> {
+    if group.contains(['<', '>']) {
+        return None;
+    }
     let known = KNOWN_GROUPS.into_iter().find(|known| {
         group != *known && (group.eq_ignore_ascii_case(known) || strsim::osa_distance(group, known) <= 2)
     })?;
@@ -183,7 +193,7 @@ mod tests {
         assert_eq!(known("system:master").as_deref(), Some("system:masters"));
         assert_eq!(known("System:Masters").as_deref(), Some("system:masters"));
         assert_eq!(known("system:bootstrapper").as_deref(), Some("system:bootstrappers"));
-        assert_eq!(known("<system:nodes>").as_deref(), Some("system:nodes"));
+        assert_eq!(known("<system:nodes>"), None);
         assert_eq!(known("system:masters"), None);
         assert_eq!(known("masters"), None);
     }

@@ -57,7 +57,11 @@ facts! {
 }
 
 /// The access policies of the entry that maps the caller; none if an entry does not.
-pub(super) fn associated<'a>(evidence: &'a Evidence, asking: &Asking, impersonates: bool) -> Fact<AssociatedPolicies<'a>> {
+pub(super) fn associated<'a>(
+    evidence: &'a Evidence,
+    asking: &Asking,
+    impersonates: bool,
+) -> Fact<AssociatedPolicies<'a>> {
     if impersonates {
         return Fact::known(AssociatedPolicies::HiddenByImpersonation, "kubeconfig");
     }
@@ -110,8 +114,9 @@ fn policy_facts(association: &AssociatedPolicy, action: &Action) -> PolicyFacts 
 /// does not publish of a policy does not matter.
 pub(super) fn gap(judged: &Fact<Vec<PolicyFacts>>, is_refused_by_server: bool) -> Fact<Option<PolicyGap>> {
     judged.as_ref().and_then(|policies| {
-        let is_out_of_scope =
-            |policy: &&PolicyFacts| matches!(policy.verdict, PolicyVerdict::OtherNamespace | PolicyVerdict::WholeCluster);
+        let is_out_of_scope = |policy: &&PolicyFacts| {
+            matches!(policy.verdict, PolicyVerdict::OtherNamespace | PolicyVerdict::WholeCluster)
+        };
         if policies.is_empty() || policies.iter().any(|policy| policy.verdict == PolicyVerdict::Allows) {
             return Fact::known(None, ENTRIES);
         }
@@ -121,7 +126,10 @@ pub(super) fn gap(judged: &Fact<Vec<PolicyFacts>>, is_refused_by_server: bool) -
         let may_allow_elsewhere = policies.iter().filter(is_out_of_scope).any(|policy| policy.would_allow.is_none());
         let may_allow_here = policies.iter().any(|policy| policy.verdict == PolicyVerdict::Unknown);
         if may_allow_elsewhere || (may_allow_here && !is_refused_by_server) {
-            return Fact::unknown("kubernetes.accessReview", "AWS does not publish what one of the access policies allows");
+            return Fact::unknown(
+                "kubernetes.accessReview",
+                "AWS does not publish what one of the access policies allows",
+            );
         }
         Fact::known(Some(PolicyGap::Rules), ENTRIES)
     })
@@ -129,7 +137,8 @@ pub(super) fn gap(judged: &Fact<Vec<PolicyFacts>>, is_refused_by_server: bool) -
 
 /// ARN and scope of the least access policy that allows the action.
 pub(super) fn least(cluster: &ClusterFacts, action: &Action) -> Fact<Option<(String, String)>> {
-    let partition = cluster.region.value().cloned().flatten().map_or(Partition::Aws, |region| Partition::of_region(&region));
+    let partition =
+        cluster.region.value().cloned().flatten().map_or(Partition::Aws, |region| Partition::of_region(&region));
     let least = access_policies::least_policy(action).map(|least| {
         let arn = format!("arn:{}:eks::aws:cluster-access-policy/{}", partition.id(), least.policy.name);
         let scope = match least.scope.namespaces.as_slice() {
@@ -154,7 +163,9 @@ pub(super) struct Widened {
 /// The first policy that would allow the action if it applied there.
 pub(super) fn widened(judged: &Fact<Vec<PolicyFacts>>, action: &Action) -> Fact<Option<Widened>> {
     judged.as_ref().map(|policies| {
-        let policy = policies.iter().find(|policy| policy.would_allow == Some(true) && policy.verdict != PolicyVerdict::Allows)?;
+        let policy = policies
+            .iter()
+            .find(|policy| policy.would_allow == Some(true) && policy.verdict != PolicyVerdict::Allows)?;
         let former = format!("type=namespace,namespaces={}", policy.namespaces.join(","));
         let scope = match (&action.namespace, policy.verdict) {
             (Some(namespace), PolicyVerdict::OtherNamespace) => format!("{former},{namespace}"),

@@ -88,8 +88,7 @@ pub(super) fn console(
     may_look: &Fact<bool>,
 ) -> Fact<Option<ConsoleProblem>> {
     let program = evidence.target.program.as_ref().map(|program| program.name.to_lowercase());
-    let is_console = pasted.shows(SymptomClass::Console)
-        || program.is_some_and(|name| name.contains("console"));
+    let is_console = pasted.shows(SymptomClass::Console) || program.is_some_and(|name| name.contains("console"));
     if pasted.says("not authorized to perform: eks:AccessKubernetesApi") {
         return Fact::known(Some(ConsoleProblem::IamPermission), "target.symptom");
     }
@@ -98,7 +97,9 @@ pub(super) fn console(
     }
     match (&mapping.source, may_look) {
         (Fact::Known { value: MappingSource::None, source }, _) => Fact::known(None, source.clone()),
-        (_, Fact::Known { value: false, source }) => Fact::known(Some(ConsoleProblem::KubernetesRights), source.clone()),
+        (_, Fact::Known { value: false, source }) => {
+            Fact::known(Some(ConsoleProblem::KubernetesRights), source.clone())
+        }
         (_, Fact::Known { value: true, .. }) => {
             Fact::unknown("aws.principal", "whether IAM allows it eks:AccessKubernetesApi was not seen")
         }
@@ -129,7 +130,10 @@ pub(super) fn disagreement(
     {
         let word = |allowed: bool| if allowed { "allows" } else { "refuses" };
         let (server, model) = (word(review.allowed), word(*model));
-        return Fact::known(Some(format!("the API server {server} the action, and the model {model} it")), "kubernetes.accessReview");
+        return Fact::known(
+            Some(format!("the API server {server} the action, and the model {model} it")),
+            "kubernetes.accessReview",
+        );
     }
     let Some(user) = kubernetes.whoami.found().filter(|user| is_of_subject(user, subject)) else {
         return Fact::known(None, "kubernetes.whoami");
@@ -149,7 +153,8 @@ pub(super) fn disagreement(
                 0 => "no groups".to_owned(),
                 _ => groups.into_iter().collect::<Vec<_>>().join(", "),
             };
-            (server != model).then(|| format!("the API server gives the caller {}, and the model {}", list(server), list(model)))
+            (server != model)
+                .then(|| format!("the API server gives the caller {}, and the model {}", list(server), list(model)))
         }
         _ => None,
     };

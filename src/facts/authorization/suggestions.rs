@@ -30,9 +30,12 @@ pub(super) fn group(evidence: &Evidence, index: &RbacIndex<'_>, action: &Action)
         _ => None,
     };
     let kubernetes = &evidence.kubernetes;
-    let namespaced = kubernetes.role_bindings.found().into_iter().flatten().filter(|binding| {
-        action.namespace.is_some() && binding.metadata.namespace == action.namespace
-    });
+    let namespaced = kubernetes
+        .role_bindings
+        .found()
+        .into_iter()
+        .flatten()
+        .filter(|binding| action.namespace.is_some() && binding.metadata.namespace == action.namespace);
     let clustered = kubernetes.cluster_role_bindings.found().into_iter().flatten();
     let bindings = namespaced
         .map(|binding| (BindingKind::RoleBinding, binding))

@@ -29,7 +29,7 @@ pub(super) fn overridden_profile(
         .and_then(Option::as_ref)
         .is_some_and(|seen| !matches!(seen.problem, CredentialProblem::Expired | CredentialProblem::Other));
     keys_win(evidence).and_then(|keys_win| {
-        if !keys_win || is_broken || rooms.kubeconfig.exec_profile.value().is_some_and(Option::is_some) {
+        if !keys_win || is_broken || rooms.known.kubeconfig.exec_profile.value().is_some_and(Option::is_some) {
             return Fact::known(None, CREDENTIALS);
         }
         let shadowed = evidence.aws.credentials.found().into_iter().flat_map(|found| &found.shadowed);
@@ -42,7 +42,7 @@ pub(super) fn overridden_profile(
         let named = named.or_else(|| shadowed.filter(|name| *name != "default").map(str::to_owned));
         let mut in_shell = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"].into_iter();
         let in_shell = in_shell.find_map(|name| variable(evidence, name).value().cloned().flatten());
-        let in_exec = rooms.kubeconfig.exec_env_profile.value().cloned().flatten();
+        let in_exec = rooms.known.kubeconfig.exec_env_profile.value().cloned().flatten();
         match (in_exec.or(named).or(in_shell), shadowed) {
             (Some(chosen), _) => Fact::known(Some(chosen), CREDENTIALS),
             (None, Some(default)) => match is_of_other_account(evidence, rooms).value() {
@@ -68,10 +68,10 @@ pub(super) fn caller_account(evidence: &Evidence) -> Fact<Option<String>> {
 
 /// The account that owns the cluster: by its description, else by the ARN that `aws` gave the kubeconfig's entry.
 pub(super) fn cluster_account(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<String>> {
-    if let Some(account) = rooms.cluster.account.value().cloned().flatten() {
+    if let Some(account) = rooms.known.cluster.account.value().cloned().flatten() {
         return Fact::known(Some(account), "aws.cluster");
     }
-    let entry = rooms.kubeconfig.cluster_entry.value().cloned().flatten();
+    let entry = rooms.known.kubeconfig.cluster_entry.value().cloned().flatten();
     let entry = entry.filter(|entry| entry.starts_with("arn:") && entry.contains(":eks:"));
     match entry.and_then(|arn| arn.split(':').nth(4).map(str::to_owned)) {
         Some(account) => Fact::known(Some(account), "kubeconfig"),
@@ -123,7 +123,7 @@ pub(super) fn mismatch(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<Mis
     knows_plugin.and_then(|knows_plugin| {
         knows_shell.and_then(|knows_shell| match (knows_shell, knows_plugin) {
             // A role that the exec entry names is meant; that nobody mapped it is a cause of its own.
-            (true, false) if rooms.kubeconfig.exec_role.value().is_some_and(Option::is_some) => {
+            (true, false) if rooms.known.kubeconfig.exec_role.value().is_some_and(Option::is_some) => {
                 Fact::unknown("kubeconfig", "the exec entry names a role, which may be meant")
             }
             (true, false) => Fact::known(Some(Mismatch::ShellIsKnown), OBSERVATION),
@@ -138,7 +138,7 @@ pub(super) fn mismatch(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<Mis
 /// Whether the failing program signs as the shell instead of running the exec plugin.
 fn is_of_other_program(evidence: &Evidence, rooms: Rooms<'_>) -> bool {
     let named = evidence.target.program.as_ref().is_some_and(|program| program.name.to_lowercase().contains("eksctl"));
-    named || rooms.pasted.is_from("eksctl")
+    named || rooms.known.pasted.is_from("eksctl")
 }
 
 /// What the cluster makes of the shell's own identity.
@@ -146,13 +146,13 @@ fn mapping_of_shell(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<MappingSource
     let mut without_plugin = evidence.clone();
     without_plugin.exec_caller = Observed::NotTried(None);
     without_plugin.aws.principal = Observed::NotTried(None);
-    let shell = subject::derive(&without_plugin, rooms.kubeconfig);
-    mapping::derive(&without_plugin, &shell, rooms.cluster).source
+    let shell = subject::derive(&without_plugin, rooms.known.kubeconfig);
+    mapping::derive(&without_plugin, mapping::Known { subject: &shell, ..rooms.known }).source
 }
 
 /// What makes the exec plugin another principal than the shell.
 pub(super) fn mismatch_reason(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<String>> {
-    let kubeconfig = rooms.kubeconfig;
+    let kubeconfig = rooms.known.kubeconfig;
     let text = |fact: &Fact<Option<String>>| fact.value().cloned().flatten();
     let reason = if let Some(role) = text(&kubeconfig.exec_role) {
         Some(format!("the exec entry assumes {role}"))

@@ -51,7 +51,7 @@ fn arn_after(message: &str, words: &str) -> Option<String> {
 
 fn configured(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<String>> {
     let of_profile = evidence.aws.profile.found().and_then(|profile| profile.role_arn.clone());
-    match (&rooms.kubeconfig.exec_role, of_profile) {
+    match (&rooms.known.kubeconfig.exec_role, of_profile) {
         (Fact::Known { value: None, .. } | Fact::Unknown(_), Some(role)) => Fact::known(Some(role), "aws.profile"),
         (of_exec, _) => of_exec.clone(),
     }

@@ -53,8 +53,10 @@ pub(super) fn role_is_wrong(kubeconfig: &KubeconfigFacts, problem: &Told) -> Fac
 }
 
 fn is_role(arn: &str) -> bool {
-    Arn::parse(arn)
-        .is_ok_and(|arn| matches!(arn.kind(), ArnKind::Role | ArnKind::PermissionSetRole | ArnKind::ServiceLinkedRole))
+    Arn::parse(arn).is_ok_and(|arn| {
+        matches!(arn.kind(), ArnKind::Role | ArnKind::PermissionSetRole | ArnKind::ServiceLinkedRole)
+            && arn.resource.contains('/')
+    })
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ pub(super) fn derive(case: &Case<'_>) -> Told {
         ExecOutcome::CommandMissing => told(ExecProblem::CommandMissing),
         ExecOutcome::NotExecutable => told(ExecProblem::NotExecutable),
         ExecOutcome::TimedOut => told(of_text(&text, case).unwrap_or(ExecProblem::TimedOut)),
+        ExecOutcome::Refused => told(of_text(&text, case).unwrap_or(ExecProblem::Other)),
         ExecOutcome::NoCredential if is_misformatted(case) => told(ExecProblem::OutputFormat),
         ExecOutcome::NoCredential if complains_of_format(&text) && is_format_open(case) => {
             Fact::unknown("aws.profile", "the configured output format is not known")

@@ -66,6 +66,8 @@ choice! {
         Placeholder = "placeholder",
         /// The same in another partition.
         Partition = "partition",
+        /// The same with a region, or with another service than IAM.
+        ServiceOrRegion = "service-or-region",
         /// The same name in another account.
         Account = "account",
         /// A typo.
@@ -287,6 +289,7 @@ impl Subject<'_> {
         let (same_partition, same_account) = (other.partition == own.partition, other.account == own.account);
         let set = |arn: &Arn<'_>| permission_set(arn.name()).map(str::to_owned);
         match (same_thing, same_partition, same_account) {
+            (false, true, true) if other.resource == own.resource => Some(NearMissReason::ServiceOrRegion),
             (true, false, true) => Some(NearMissReason::Partition),
             // The account of the root user is all there is to it.
             (true, true, false) if own.resource != "root" => Some(NearMissReason::Account),

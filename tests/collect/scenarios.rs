@@ -1,0 +1,111 @@
+//! The scenarios of the demonstration, live: what is collected from a world that plays one is diagnosed as its document
+//! is.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::process::Command;
+use std::time::Duration;
+
+use eks_doctor::diagnose::diagnose;
+use eks_doctor::evidence::Evidence;
+use eks_doctor::report::Report;
+use eks_doctor::rule::Library;
+use eks_doctor::scenario;
+
+use crate::played::{Played, play, play_slowly, unplayable};
+
+/// Scenarios whose documents could be played and still come out differently, and why that is right.
+const OTHERWISE: &[(&str, &str)] = &[];
+
+/// The lab stands behind a proxy. Where the document says nothing of an answer from behind it, that is one more possible
+/// cause.
+const OF_THE_LAB: &str = "network/proxy Possible";
+
+/// What a report says, in short: the verdict and the findings.
+pub(crate) fn gist(report: &Report) -> Vec<String> {
+    let mut gist: Vec<_> =
+        report.findings.iter().map(|finding| format!("{} {:?}", finding.id, finding.verdict)).collect();
+    gist.push(format!("{:?}", report.verdict));
+    gist.sort();
+    gist
+}
+
+/// All scenarios that the lab plays.
+pub(crate) fn playable() -> (Vec<(&'static str, Evidence)>, BTreeMap<&'static str, &'static str>) {
+    let (mut playable, mut others) = (Vec::new(), BTreeMap::from_iter(OTHERWISE.iter().copied()));
+    for name in scenario::names() {
+        // Files that are no scenarios are embedded beside them.
+        let Ok(document) = scenario::evidence(name) else { continue };
+        match unplayable(&document) {
+            Some(reason) => drop(others.insert(name, reason)),
+            None if others.contains_key(name) => {}
+            None => playable.push((name, document)),
+        }
+    }
+    (playable, others)
+}
+
+#[test]
+fn the_live_diagnosis_is_the_offline_diagnosis() {
+    let library = Library::load(&[]).unwrap();
+    let (playable, others) = playable();
+    others.iter().for_each(|(name, reason)| println!("not played: {name}: {reason}"));
+    let mut different = Vec::new();
+    for (name, document) in &playable {
+        let played = play(document);
+        let mut live = gist(&diagnose(&played.collect(), &library));
+        let offline = gist(&diagnose(document, &library));
+        if !offline.contains(&OF_THE_LAB.to_owned()) {
+            live.retain(|finding| finding != OF_THE_LAB);
+        }
+        if live != offline {
+            different.push(format!("{name}\n  live    {live:?}\n  offline {offline:?}"));
+        }
+    }
+    assert!(different.is_empty(), "{} of {}:\n{}", different.len(), playable.len(), different.join("\n"));
+    println!("{} scenarios played", playable.len());
+}
+
+/// The program itself in the surroundings of a scenario.
+fn program(played: &Played, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eks-doctor"));
+    command.args(arguments).env_clear().envs(&played.surroundings.variables).current_dir(&played.surroundings.folder);
+    command
+}
+
+#[test]
+fn what_was_saved_gives_the_same_report() {
+    for name in ["healthy/access-entry-role", "mapping/none", "authorization/no-policy", "credentials/none"] {
+        let played = play(&scenario::evidence(name).unwrap());
+        let check = ["check", "--output", "json", "--action", "list pods -n dev"];
+        let run = |more: &[&str]| {
+            let output = program(&played, &[&check[..], more].concat()).output().unwrap();
+            let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            (output.status.code(), report, String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        let live = run(&["--save-evidence", "saved.json"]);
+        let calls = played.lab.seen().len();
+        let saved = run(&["--evidence", "saved.json"]);
+        assert_eq!(live, saved, "{name}");
+        assert_eq!(played.lab.seen().len(), calls, "{name}: saved evidence needs no look");
+    }
+}
+
+/// The lab for programs of other processes, such as `benches/runbook.sh`: it plays `LAB_SCENARIO` with
+/// `LAB_MILLISECONDS` added to every answer, writes the environment of its person to the file `LAB_ENVIRONMENT` for a
+/// shell to read, and stands until its standard input ends.
+#[test]
+#[ignore = "stands until its standard input ends"]
+fn the_lab_stands() {
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let latency = Duration::from_millis(variable("LAB_MILLISECONDS").parse().unwrap());
+    let played = play_slowly(&scenario::evidence(&variable("LAB_SCENARIO")).unwrap(), latency);
+    let variables = played.surroundings.variables.iter().filter(|(name, _)| *name != "PATH");
+    let exports =
+        variables.map(|(name, value)| format!("export {}='{}'\n", name.to_str().unwrap(), value.to_str().unwrap()));
+    // Renamed into place, so that nobody reads half of it.
+    let half = format!("{}.half", variable("LAB_ENVIRONMENT"));
+    std::fs::write(&half, exports.collect::<String>()).unwrap();
+    std::fs::rename(half, variable("LAB_ENVIRONMENT")).unwrap();
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}

@@ -1,0 +1,239 @@
+//! A scenario as a running world: the machine is furnished as its document describes it, the services answer what it
+//! says, and all of it is as if it were today.
+
+use std::time::Duration;
+
+use eks_doctor::collect::{DEFAULT_TIMEOUT, Request, Surroundings};
+use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Profile, Target};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::world::{ADMIN_KEY, Lab, Moods, REGION, SECRET_KEY, SESSION_TOKEN, SHELL_KEY, token_of_host};
+
+/// Why the lab cannot play a document, if it cannot: it has one machine, one network and one clock, which are those of
+/// the tests.
+pub(crate) fn unplayable(evidence: &Evidence) -> Option<&'static str> {
+    let network = &evidence.network;
+    let kubernetes = &evidence.kubernetes;
+    let unanswered = |status: Option<Option<u16>>| status == Some(None);
+    let status = |failure: Option<&eks_doctor::evidence::Failure>| failure.map(|failure| failure.status);
+    let way = network.dns.failure().is_some()
+        || network.tcp.failure().is_some()
+        || network.tls.failure().is_some()
+        || network.tls.found().is_some_and(|session| !session.verified)
+        || unanswered(status(kubernetes.version.failure()))
+        || unanswered(status(kubernetes.whoami.failure()));
+    let token = evidence.exec.found().and_then(|run| run.token.as_ref());
+    let odd_token = token.is_some_and(|token| {
+        token.rejection.is_some()
+            || token.prefix_ok == Some(false)
+            || token.padded == Some(true)
+            || token.expires.is_some_and(|expires| expires != 60)
+            || token.host.as_deref().is_some_and(|host| !host.ends_with(".amazonaws.com"))
+    });
+    let provider = evidence.aws.credentials.found().map(|credentials| credentials.provider);
+    let provided = [CredentialProvider::Environment, CredentialProvider::Profile, CredentialProvider::Sso];
+    let command = evidence.exec.found().map(|run| run.command.as_str()).unwrap_or_default();
+    let reasons = [
+        (way, "its DNS, TCP, TLS or HTTP fails before any server of the lab is reached"),
+        (network.proxy.found().is_some(), "it has a proxy, and so has the lab"),
+        (odd_token, "its token is one that no signer makes"),
+        (
+            token.is_none() && evidence.static_token.found().is_some(),
+            "it has a stored token, which the lab does not know",
+        ),
+        (provider.is_some_and(|provider| !provided.contains(&provider)), "its keys come from another machine"),
+        (command.contains('/'), "its plugin is a file of another machine"),
+        (evidence.target.program.is_some(), "it is about another program's surroundings"),
+        (evidence.kubeconfig.failure().is_some(), "its kubeconfig cannot be read"),
+        (
+            evidence.environment.clock_offset_seconds.found().is_some_and(|offset| offset.abs() > 60.0),
+            "its clock is wrong",
+        ),
+        (
+            evidence.aws.caller.failure().is_some_and(|failure| failure.status.is_none()),
+            "AWS is not reached, or not asked for a reason that has no status",
+        ),
+    ];
+    reasons.into_iter().find_map(|(applies, reason)| applies.then_some(reason))
+}
+
+/// A running scenario.
+pub(crate) struct Played {
+    pub(crate) lab: Lab,
+    /// Of the person whom the document is about.
+    pub(crate) surroundings: Surroundings,
+    pub(crate) request: Request,
+}
+
+/// Plays a document.
+pub(crate) fn play(document: &Evidence) -> Played {
+    play_slowly(document, Duration::ZERO)
+}
+
+/// Plays a document far away: every answer waits so long.
+pub(crate) fn play_slowly(document: &Evidence, latency: Duration) -> Played {
+    let evidence = as_of_today(document);
+    let lab = Lab::with_moods(evidence, Moods { page: Some(100), latency, ..Moods::default() });
+    write_kubeconfig(&lab);
+    write_plugin(&lab);
+    write_profile(&lab);
+    let surroundings = surroundings(&lab);
+    let Target { context, cluster, region, principal, action, symptom, profile, program: _ } = document.target.clone();
+    let target = Target { context, cluster, region, principal, action, symptom, profile, program: None };
+    let logs = document.logs.authenticator.found().is_some();
+    Played { request: Request { target, logs, kubeconfig: None, timeout: DEFAULT_TIMEOUT }, lab, surroundings }
+}
+
+impl Played {
+    /// Collects as the person of the document, and then as an administrator what that one could not see but the
+    /// document tells.
+    pub(crate) fn collect(&self) -> Evidence {
+        let mut evidence = crate::collect(&self.request, &self.surroundings);
+        let kubernetes = &self.lab.evidence.kubernetes;
+        let is_refused = kubernetes.whoami.failure().is_some();
+        if is_refused && (kubernetes.aws_auth.is_settled() || kubernetes.cluster_roles.is_settled()) {
+            let mut surroundings = self.lab.surroundings();
+            surroundings.variables.insert("AWS_ACCESS_KEY_ID".into(), ADMIN_KEY.into());
+            surroundings.variables.insert("HOME".into(), "/nonexistent".into());
+            surroundings.home = None;
+            let subject = self.lab.evidence.exec_caller.found().or(self.lab.evidence.aws.caller.found());
+            let target = Target {
+                principal: subject.map(|caller| caller.arn.clone()),
+                cluster: self.lab.evidence.target.cluster.clone(),
+                region: self.lab.evidence.target.region.clone(),
+                ..Target::default()
+            };
+            evidence.complete_with(crate::collect(&Request { target, ..Request::default() }, &surroundings)).unwrap();
+        }
+        evidence
+    }
+}
+
+/// The document with all its times moved, so that it was collected now.
+fn as_of_today(document: &Evidence) -> Evidence {
+    fn shift(value: &mut Value, by: SignedDuration) {
+        match value {
+            Value::Array(elements) => elements.iter_mut().for_each(|element| shift(element, by)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| shift(field, by)),
+            Value::String(text) => {
+                if let Ok(time) = text.parse::<Timestamp>() {
+                    *text = (time + by).to_string();
+                }
+            }
+            _ => {}
+        }
+    }
+    let Some(then) = document.collected_at else { return document.clone() };
+    let now = Timestamp::now().round(jiff::Unit::Second).unwrap();
+    let mut value = serde_json::to_value(document).unwrap();
+    shift(&mut value, now.duration_since(then));
+    serde_json::from_value(value).unwrap()
+}
+
+/// The kubeconfig as the document has it. Where it trusts what the cluster has, it trusts the lab.
+fn write_kubeconfig(lab: &Lab) {
+    let path = lab.folder.path().join(".kube/config");
+    let Some(kubeconfig) = lab.evidence.kubeconfig.found() else {
+        return std::fs::remove_file(path).unwrap();
+    };
+    let described = lab.evidence.aws.cluster.found().and_then(|cluster| cluster.certificate_authority.as_ref());
+    let described = described.and_then(|authority| authority.data.as_deref());
+    let mut document = kubeconfig.document.clone();
+    for entry in document["clusters"].as_array_mut().into_iter().flatten() {
+        if let Some(data) = entry.pointer_mut("/cluster/certificate-authority-data")
+            && described.is_none_or(|described| data == described)
+        {
+            *data = lab.ca_data().into();
+        }
+    }
+    std::fs::write(path, document.to_string()).unwrap();
+}
+
+/// The command of the exec entry: it does what it did in the document.
+fn write_plugin(lab: &Lab) {
+    std::fs::remove_file(lab.folder.path().join("bin/aws")).unwrap();
+    let Some(run) = lab.evidence.exec.found() else { return };
+    let name = if run.command.is_empty() { "aws" } else { &run.command };
+    let stderr = run.stderr.replace('\'', "'\\''");
+    let exit = run.exit_code.unwrap_or(0);
+    let stdout = if run.token.is_some() { credential(lab, run).to_string() } else { String::new() };
+    lab.write_program(name, &format!("printf '%s' '{stderr}' >&2\ncat <<'END'\n{stdout}\nEND\nexit {exit}"));
+}
+
+/// What a plugin prints, for the cluster that its arguments name.
+fn credential(lab: &Lab, run: &ExecRun) -> Value {
+    let token = run.token.as_ref();
+    let region = token.and_then(|token| token.region.as_deref()).unwrap_or(REGION);
+    let host = token.and_then(|token| token.host.clone()).unwrap_or_else(|| format!("sts.{region}.amazonaws.com"));
+    let users = lab.evidence.kubeconfig.found().and_then(|kubeconfig| kubeconfig.document["users"].as_array());
+    let arguments = users.into_iter().flatten().filter_map(|user| user["user"]["exec"]["args"].as_array());
+    let arguments: Vec<&str> = arguments.flatten().filter_map(Value::as_str).collect();
+    let named = arguments.windows(2).find(|pair| ["--cluster-name", "--cluster-id", "-i"].contains(&pair[0]));
+    let cluster = named.map(|pair| pair[1]).or(lab.evidence.target.cluster.as_deref()).unwrap_or_default();
+    let version = run.credential.as_ref().and_then(|credential| credential.api_version.as_deref());
+    json!({
+        "kind": "ExecCredential",
+        "apiVersion": version.unwrap_or("client.authentication.k8s.io/v1beta1"),
+        "status": { "token": token_of_host(&host, region, cluster), "expirationTimestamp": "2030-01-01T00:00:00Z" }
+    })
+}
+
+/// The profile, as far as it can be told from the names of its settings.
+fn write_profile(lab: &Lab) {
+    let aws = &lab.evidence.aws;
+    let mut names: Vec<&str> = aws.profile_names.found().into_iter().flatten().map(String::as_str).collect();
+    let profile = aws.profile.found();
+    names.extend(profile.map(|profile| profile.name.as_str()).filter(|name| !names.contains(name)));
+    let mut text = String::new();
+    for name in names {
+        let section = if name == "default" { "default".to_owned() } else { format!("profile {name}") };
+        text += &format!("[{section}]\n");
+        if let Some(profile) = profile.filter(|profile| profile.name == name) {
+            text += &settings(profile);
+        }
+    }
+    text += "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n";
+    let folder = lab.folder.path().join(".aws");
+    std::fs::write(folder.join("config"), text).unwrap();
+    if aws.credentials.found().is_some() {
+        std::fs::create_dir_all(folder.join("sso/cache")).unwrap();
+        let cached = json!({ "accessToken": SESSION_TOKEN, "expiresAt": "2030-01-01T00:00:00Z" });
+        // The SHA-1 of "corp".
+        let name = "sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
+        std::fs::write(folder.join(name), cached.to_string()).unwrap();
+    }
+}
+
+fn settings(profile: &Profile) -> String {
+    let region = profile.region.iter().map(|region| format!("region = {region}\n"));
+    let value = |name: &str| {
+        Some(match name {
+            "sso_session" => "corp",
+            "sso_account_id" => "111122223333",
+            "sso_role_name" => "Dev",
+            "aws_access_key_id" => SHELL_KEY,
+            "aws_secret_access_key" => SECRET_KEY,
+            "aws_session_token" => SESSION_TOKEN,
+            _ => return None,
+        })
+    };
+    let settings = profile.settings.iter().filter_map(|name| Some(format!("{name} = {}\n", value(name)?)));
+    region.chain(settings).collect()
+}
+
+/// The document's variables, but for those that say where things are on its machine.
+fn surroundings(lab: &Lab) -> Surroundings {
+    let mut surroundings = lab.surroundings();
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    let credentials = &lab.evidence.aws.credentials;
+    let provider = credentials.found().map(|credentials| credentials.provider);
+    if !credentials.is_unmentioned() && provider != Some(CredentialProvider::Environment) {
+        keys.iter().for_each(|key| drop(surroundings.variables.remove(std::ffi::OsStr::new(key))));
+    }
+    let own = ["PATH", "HOME", "KUBECONFIG", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED"];
+    let is_own = |name: &str| own.contains(&name) || keys.contains(&name) || name.to_lowercase().ends_with("_proxy");
+    let variables = lab.evidence.environment.variables.iter().flatten().filter(|(name, _)| !is_own(name));
+    surroundings.variables.extend(variables.map(|(name, value)| (name.into(), value.into())));
+    surroundings
+}
