@@ -107,7 +107,7 @@ pub struct ReportArgs {
     /// Also show the causes that are ruled out, all fixes, and how long each call took.
     #[arg(short, long)]
     pub verbose: bool,
-    /// A folder with rules of your own, <stage>/<cause>.yaml; one with the id of a built-in rule takes its place.
+    /// A folder with rules of your own, one file per cause in a folder per stage; one with the id of a built-in rule takes its place.
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
 }

@@ -1,8 +1,8 @@
 //! Rules: one cause each, kept as data. They answer why a request stops where it stops, and what to type.
 //!
 //! A rule exists because its file exists, and its id is its path: `rules/mapping/role-path.yaml` is
-//! `mapping/role-path`. It has two Rust types: as written ([`written`]) and as checked ([`Rule`]), with one fallible
-//! conversion between them ([`check`]). After loading, nothing can be misspelt.
+//! `mapping/role-path`. It has two Rust types: as written (`written`) and as checked ([`Rule`]), with one fallible
+//! conversion between them (`check`). After loading, nothing can be misspelt.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -79,6 +79,13 @@ fn the_exit_status_is_the_verdict_in_every_format() {
 }
 
 #[test]
+fn the_run_in_the_readme_is_true() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let shown = run(&["demo", "mapping/role-path"]).out;
+    assert!(readme.contains(shown.trim_end()), "the README shows another run than this:\n{shown}");
+}
+
+#[test]
 fn json_is_the_only_thing_on_standard_output() {
     let run = run(&["demo", "mapping/role-path", "--output", "json"]);
     let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
@@ -203,7 +210,7 @@ fn bytes_that_are_no_text_are_refused() {
 
 #[test]
 fn help_has_examples_for_every_command() {
-    for command in [&[][..], &["check"], &["explain"], &["rules"], &["demo"]] {
+    for command in [&[][..], &["check"], &["collect"], &["explain"], &["permissions"], &["rules"], &["demo"]] {
         let args: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
         let run = run(&args);
         assert_eq!(run.status, 0);
