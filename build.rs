@@ -25,11 +25,17 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// All YAML files below a folder, but for the vectors of the conformance tests.
+/// Folders of fixtures that only tests read.
+const NOT_EMBEDDED: [&str; 2] = ["fixtures/conformance", "fixtures/field"];
+
+/// All YAML files below a folder, but for those that only tests read.
 fn gather(folder: &Path, files: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() && !path.ends_with("conformance") {
+        if NOT_EMBEDDED.iter().any(|folder| path.starts_with(folder)) {
+            continue;
+        }
+        if path.is_dir() {
             println!("cargo:rerun-if-changed={}", path.display());
             gather(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "yaml") {

@@ -2,7 +2,7 @@
 //! cases of a rule, written as the difference from a healthy one (RFC 7386).
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     error::{InputError, did_you_mean},
@@ -18,7 +18,7 @@ static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/fixtures.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CaseFile {
-    /// The healthy fixture that the cases differ from.
+    /// The healthy fixture that the cases differ from; without one, nothing was tried.
     pub base: Option<String>,
     /// Where the case is known from.
     pub source: Option<String>,
@@ -41,11 +41,12 @@ pub struct Case {
     #[serde(default)]
     pub evidence: Value,
     /// What the report must say.
+    #[serde(default)]
     pub expect: Expect,
 }
 
 /// What the report of a case must say.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expect {
     /// The first finding, confirmed.
@@ -120,11 +121,13 @@ impl CaseFile {
     /// # Errors
     /// The base does not exist, or the result is no evidence document.
     pub fn evidence(&self, name: &str, case: &Case) -> Result<Evidence, InputError> {
-        let base = case.base.as_deref().or(self.base.as_deref());
-        let base =
-            base.ok_or_else(|| InputError::new(name, "the case has no base").help("name a file of fixtures/healthy"))?;
-        let (path, text) = text_of(base)?;
-        let mut document: Value = input::parse(path, text)?;
+        let mut document = match case.base.as_deref().or(self.base.as_deref()) {
+            Some(base) => {
+                let (path, text) = text_of(base)?;
+                input::parse(path, text)?
+            }
+            None => json!({ "schema": "eks-doctor/evidence/v1" }),
+        };
         merge(&mut document, &self.evidence);
         merge(&mut document, &case.evidence);
         serde_path_to_error::deserialize(document)

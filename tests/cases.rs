@@ -8,7 +8,7 @@ use eks_doctor::{
     render::{self, Look},
     report::{Certainty, Report, Verdict},
     rule::Library,
-    scenario::{self, Case},
+    scenario::{self, Case, Expect},
 };
 
 fn library() -> Library {
@@ -29,6 +29,9 @@ fn verdict_of(report: &Report, id: &str) -> Option<Certainty> {
 fn complaints(rule: &str, case: &Case, report: &Report) -> Vec<String> {
     let expect = &case.expect;
     let mut wrong = Vec::new();
+    if *expect == Expect::default() {
+        wrong.push("the case expects nothing".to_owned());
+    }
     let first = report.findings.first();
     if let Some(top) = &expect.top {
         let is_top = first.is_some_and(|first| first.id == *top && first.verdict == Certainty::Confirmed);
