@@ -73,6 +73,11 @@ impl Library {
         }
     }
 
+    /// The files inside the binary, as [`Library::load`] takes them to check them to the last template.
+    pub fn embedded_files() -> Vec<(String, String)> {
+        EMBEDDED.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+    }
+
     /// The rules, sorted by id.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
