@@ -260,7 +260,7 @@ impl Trial {
 impl<'a> Checker<'a> {
     /// A checker for the templates of one file, whose templates are taken as they are if it is embedded.
     pub(crate) fn new(file: &super::check::File<'a>, facts: &'a Schema, it: Option<&'a Schema>) -> Self {
-        let trial = (!file.is_embedded).then(|| Trial::new(facts, it));
+        let trial = file.embedded.is_none().then(|| Trial::new(facts, it));
         Self { file: file.path, text: file.text, facts, it, trial }
     }
 
