@@ -2,7 +2,11 @@
 //! the real `aws` and `kubectl` judge the arguments, where they are installed. Nothing listens where they are sent.
 
 #![cfg(unix)]
-#![expect(clippy::disallowed_methods, reason = "a test ends at the first surprise, and runs the real thing")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first surprise, and runs the real thing"
+)]
 
 use std::{
     collections::BTreeMap,
