@@ -36,7 +36,7 @@ use looks::{Looks, Results};
 use proxy::Proxies;
 pub use surroundings::Surroundings;
 use watch::Watch;
-pub use watch::{NoProgress, Outcome, Progress};
+pub use watch::{Look, NoProgress, Outcome, Progress};
 
 /// How long a run may take unless asked otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -81,6 +81,7 @@ pub async fn collect(
             stopping.send_replace(true);
             looking.await
         }
+        never = watch.tick() => match never {},
     };
     Evidence { calls: watch.calls(), ..evidence }
 }

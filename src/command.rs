@@ -171,7 +171,10 @@ fn print(report: &Report, args: &ReportArgs, look: Look) -> Result<u8, Error> {
 
 fn check(args: &CheckArgs, look: Look) -> Result<u8, Error> {
     let library = wanted(library(args.report.rules.as_ref())?, args)?;
-    let evidence = if args.evidence.is_empty() { look_around(&args.look)? } else { evidence_of_files(args)? };
+    let evidence = match args.evidence.is_empty() {
+        true => look_around(&args.look, args.report.verbose)?,
+        false => evidence_of_files(args)?,
+    };
     if let Some(path) = &args.save_evidence {
         save(&evidence, path)?;
     }
@@ -201,7 +204,7 @@ fn wanted(library: Library, args: &CheckArgs) -> Result<Library, Error> {
 }
 
 fn collect_to_file(args: &CollectArgs) -> Result<u8, Error> {
-    let evidence = look_around(&args.look)?;
+    let evidence = look_around(&args.look, false)?;
     if args.output == Path::new("-") {
         write_out(|out| {
             serde_json::to_writer_pretty(&mut *out, &evidence)?;
@@ -226,8 +229,8 @@ fn permissions(args: &PermissionsArgs, look: Look) -> Result<u8, Error> {
     Ok(0)
 }
 
-/// Looks at the world.
-fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
+/// Looks at the world; tells of every call if it is to be `verbose`.
+fn look_around(args: &LookArgs, verbose: bool) -> Result<Evidence, Error> {
     let mut target = Target {
         context: args.context.clone(),
         cluster: args.cluster.clone(),
@@ -244,7 +247,7 @@ fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
         logs: args.logs,
     };
     let surroundings = Surroundings::of_this_process();
-    let progress = progress::Line::on_stderr();
+    let progress = progress::Lines::on_stderr(verbose);
     let interrupted = async {
         // Without a handler Ctrl-C ends the process at once, which is what it did before.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -252,7 +255,7 @@ fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
         }
     };
     let evidence = collect::collect_blocking(&request, &surroundings, &progress, interrupted);
-    progress.clear();
+    progress.end();
     evidence.map_err(|error| InputError::new("this machine", format!("cannot be looked at: {error}")).into())
 }
 
