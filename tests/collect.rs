@@ -18,6 +18,8 @@ mod login;
 mod network;
 #[path = "lab/scenario.rs"]
 mod played;
+#[path = "collect/process.rs"]
+mod process;
 #[path = "collect/real.rs"]
 mod real;
 #[path = "collect/scenarios.rs"]
@@ -52,6 +54,14 @@ fn request() -> Request {
 
 fn collect(request: &Request, surroundings: &Surroundings) -> Evidence {
     collect_blocking(request, surroundings, &NoProgress, std::future::pending()).unwrap()
+}
+
+/// The program itself in these surroundings.
+fn program(surroundings: &Surroundings, arguments: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_eks-doctor"));
+    command.args(arguments).env_clear().envs(&surroundings.variables).current_dir(&surroundings.folder);
+    command.stdin(std::process::Stdio::null());
+    command
 }
 
 fn found<T: std::fmt::Debug>(observed: &Observed<T>) -> &T {

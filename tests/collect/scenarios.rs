@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::process::Command;
 use std::time::Duration;
 
 use eks_doctor::diagnose::diagnose;
@@ -12,7 +11,8 @@ use eks_doctor::report::{Certainty, Report};
 use eks_doctor::rule::Library;
 use eks_doctor::scenario;
 
-use crate::played::{Played, play, play_slowly, unplayable};
+use crate::played::{play, play_slowly, unplayable};
+use crate::program;
 
 const DIFFERS: &str = "the lab does not bring about what the document shows";
 
@@ -81,20 +81,13 @@ fn the_live_diagnosis_is_the_offline_diagnosis() {
     println!("{} scenarios played", playable.len());
 }
 
-/// The program itself in the surroundings of a scenario.
-fn program(played: &Played, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_eks-doctor"));
-    command.args(arguments).env_clear().envs(&played.surroundings.variables).current_dir(&played.surroundings.folder);
-    command
-}
-
 #[test]
 fn what_was_saved_gives_the_same_report() {
     for name in ["healthy/access-entry-role", "mapping/none", "authorization/no-policy", "credentials/none"] {
         let played = play(&scenario::evidence(name).unwrap());
         let check = ["check", "--output", "json", "--action", "list pods -n dev"];
         let run = |more: &[&str]| {
-            let output = program(&played, &[&check[..], more].concat()).output().unwrap();
+            let output = program(&played.surroundings, &[&check[..], more].concat()).output().unwrap();
             let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
             (output.status.code(), report, String::from_utf8_lossy(&output.stderr).into_owned())
         };

@@ -82,7 +82,12 @@ pub(crate) fn play_slowly(document: &Evidence, latency: Duration) -> Played {
     let Target { context, cluster, region, principal, action, symptom, profile, program: _ } = document.target.clone();
     let target = Target { context, cluster, region, principal, action, symptom, profile, program: None };
     let logs = document.logs.authenticator.found().is_some();
-    Played { request: Request { target, logs, kubeconfig: None, timeout: DEFAULT_TIMEOUT }, lab, surroundings }
+    let egress_address = document.network.egress_address.found().and_then(|address| address.parse().ok());
+    Played {
+        request: Request { target, logs, egress_address, kubeconfig: None, timeout: DEFAULT_TIMEOUT },
+        lab,
+        surroundings,
+    }
 }
 
 impl Played {

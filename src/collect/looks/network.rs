@@ -15,7 +15,8 @@ use crate::evidence::{Network, Observed, ProxySetting, TcpConnection, TlsSession
 impl Looks<'_> {
     /// Everything about the way to the API server.
     pub(crate) async fn network(&self) -> Network {
-        let egress_address = Observed::not_tried("no third party is asked");
+        let told = self.request.egress_address.map(|address| Observed::Found(address.to_string()));
+        let egress_address = told.unwrap_or_else(|| Observed::not_tried("no third party is asked"));
         let endpoint = match self.network_endpoint().await {
             Ok(endpoint) => endpoint,
             Err(reason) => {
