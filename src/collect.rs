@@ -70,7 +70,7 @@ impl Default for Request {
 }
 
 /// Looks at everything that the request concerns. It ends within the request's time-out, or soon after `stop` is
-/// ready; what was not settled by then is `failed` with the code `Timeout` or `Interrupted`. Needs a tokio runtime
+/// ready; what did not answer is `failed` with the code `Timeout`, what was cut short is `notTried`. Needs a tokio runtime
 /// with time and I/O.
 pub async fn collect(
     request: &Request,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::failure::{interrupted, timed_out};
+use super::failure::timed_out;
 use crate::evidence::{Call, Failure, Observed};
 
 /// How long one call may take, if the run lasts long enough.
@@ -120,10 +120,10 @@ impl<'p> Watch<'p> {
         let observed = tokio::select! {
             biased;
             observed = future => observed,
-            () = tokio::time::sleep_until(end.into()) => {
-                Observed::Failed(timed_out(&look.operation, &look.address, begun.elapsed()))
+            () = tokio::time::sleep_until(end.into()) => self.given_up(&look, begun.elapsed()),
+            true = async { stop.wait_for(|stopped| *stopped).await.is_ok() } => {
+                Observed::not_tried(format!("{} was stopped before it was answered", look.operation))
             }
-            true = async { stop.wait_for(|stopped| *stopped).await.is_ok() } => Observed::Failed(interrupted(&look.operation)),
         };
         let elapsed = begun.elapsed();
         self.progress.settled(&look, Outcome::of(&observed), elapsed);
@@ -134,6 +134,18 @@ impl<'p> Watch<'p> {
             milliseconds,
         });
         observed
+    }
+
+    /// What has not answered in its time timed out. What the end of the run cut short proves nothing about the other side.
+    fn given_up<T>(&self, look: &Look, after: Duration) -> Observed<T> {
+        if after < look.limit.min(self.call_limit) / 2 {
+            let seconds = after.as_secs_f64();
+            return Observed::not_tried(format!(
+                "the run's time was up {seconds:.1} s after {} began; a longer --timeout lets it end",
+                look.operation
+            ));
+        }
+        Observed::Failed(timed_out(&look.operation, &look.address, after))
     }
 
     /// Lets the progress know that time goes by. Never ends.
@@ -192,7 +204,7 @@ mod tests {
     #[test]
     fn what_does_not_end_settles_as_a_time_out() {
         let (_sender, stop) = watch::channel(false);
-        for (run_limit, look_limit) in [(20, 5_000), (5_000, 20)] {
+        for (run_limit, look_limit) in [(20, 15), (5_000, 20)] {
             let watch = Watch::new(Duration::from_millis(run_limit), stop.clone(), &NoProgress);
             let never = std::future::pending::<Observed<()>>();
             let observed = run(watch.look(look(Duration::from_millis(look_limit)), never));
@@ -211,7 +223,18 @@ mod tests {
                 tokio::join!(watch.look(look(Duration::from_secs(60)), never), async { sender.send(true) });
             observed
         });
-        assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Interrupted"));
+        assert_eq!(observed, Observed::not_tried("exec aws was stopped before it was answered"));
+    }
+
+    #[test]
+    fn what_the_end_of_the_run_cuts_short_is_no_time_out() {
+        let (_sender, stop) = watch::channel(false);
+        let watch = Watch::new(Duration::from_millis(100), stop, &NoProgress);
+        let observed = run(async {
+            tokio::time::sleep(Duration::from_millis(90)).await;
+            watch.look(look(Duration::from_secs(5)), std::future::pending::<Observed<()>>()).await
+        });
+        assert!(matches!(&observed, Observed::NotTried(Some(why)) if why.starts_with("the run's time was up")));
     }
 
     #[test]

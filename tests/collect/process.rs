@@ -71,8 +71,8 @@ fn ctrl_c_ends_the_plugin_with_all_its_children() {
     let output = child.wait_with_output().unwrap();
     let (report, _) = report(&output);
     assert_eq!(output.status.code(), Some(3), "{report}");
-    let exec = report["checks"].as_array().unwrap().iter().find(|check| check["outcome"] != "pass").unwrap();
-    assert!(exec["detail"].as_str().unwrap().contains("stopped before it was answered"), "{exec}");
+    let stopped = "exec aws was stopped before it was answered";
+    assert!(report.to_string().contains(stopped), "{report}");
     let plugin = Pid::from_raw(std::fs::read_to_string(pid).unwrap().trim().parse().unwrap()).unwrap();
     wait_for("the plugin's end", || test_kill_process(plugin).is_err());
 }
