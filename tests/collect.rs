@@ -14,6 +14,8 @@ mod credentials;
 mod faults;
 #[path = "lab/login.rs"]
 mod login;
+#[path = "collect/namespace.rs"]
+mod namespace;
 #[path = "collect/network.rs"]
 mod network;
 #[path = "lab/scenario.rs"]
@@ -32,12 +34,14 @@ mod services;
 mod world;
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use eks_doctor::collect::permissions::PERMISSIONS;
 use eks_doctor::collect::{NoProgress, Request, Surroundings, collect_blocking};
 use eks_doctor::evidence::{
     AccessReview, Action, CredentialProvider, Evidence, Failure, IamPrincipal, ObjectName, Observed, Target,
 };
+use eks_doctor::rule::Library;
 use serde_json::json;
 use world::{Lab, Moods, base, unmapped};
 
@@ -54,6 +58,12 @@ fn request() -> Request {
 
 fn collect(request: &Request, surroundings: &Surroundings) -> Evidence {
     collect_blocking(request, surroundings, &NoProgress, std::future::pending()).unwrap()
+}
+
+/// The rules, which take a while to read.
+fn library() -> &'static Library {
+    static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::load(&[]).unwrap());
+    &LIBRARY
 }
 
 /// The program itself in these surroundings.

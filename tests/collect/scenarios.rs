@@ -8,11 +8,10 @@ use std::time::Duration;
 use eks_doctor::diagnose::diagnose;
 use eks_doctor::evidence::Evidence;
 use eks_doctor::report::{Certainty, Report};
-use eks_doctor::rule::Library;
 use eks_doctor::scenario;
 
 use crate::played::{play, play_slowly, unplayable};
-use crate::program;
+use crate::{library, program};
 
 const DIFFERS: &str = "the lab does not bring about what the document shows";
 
@@ -65,14 +64,13 @@ pub(crate) fn playable() -> (Vec<(&'static str, Evidence)>, BTreeMap<&'static st
 
 #[test]
 fn the_live_diagnosis_is_the_offline_diagnosis() {
-    let library = Library::load(&[]).unwrap();
     let (playable, others) = playable();
     others.iter().for_each(|(name, reason)| println!("not played: {name}: {reason}"));
     let mut different = Vec::new();
     for (name, document) in &playable {
         let played = play(document);
-        let live = gist(&diagnose(&played.collect(), &library));
-        let offline = gist(&diagnose(document, &library));
+        let live = gist(&diagnose(&played.collect(), library()));
+        let offline = gist(&diagnose(document, library()));
         if live != offline {
             different.push(format!("{name}\n  live    {live:?}\n  offline {offline:?}"));
         }

@@ -198,6 +198,11 @@ impl Lab {
         format!("https://{}", self.server.address)
     }
 
+    /// Where the one server of this world listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.server.address
+    }
+
     /// `METHOD OPERATION` of every request so far.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
