@@ -122,6 +122,12 @@ impl World {
         if let Some(data) = value.pointer_mut("/certificateAuthority/data") {
             *data = self.ca.clone().into();
         }
+        // Lines of a log are there where it is switched on.
+        if self.evidence.logs.authenticator.found().is_some_and(|lines| !lines.is_empty())
+            && value.get("logging").is_none()
+        {
+            value["logging"] = json!({ "clusterLogging": [{ "types": ["authenticator"], "enabled": true }] });
+        }
         json!({ "cluster": value })
     }
 
