@@ -186,7 +186,7 @@ fn credential(lab: &Lab, run: &ExecRun) -> Value {
     let token = run.token.as_ref();
     let region = token.and_then(|token| token.region.as_deref()).unwrap_or(REGION);
     let host = token.and_then(|token| token.host.clone()).unwrap_or_else(|| format!("sts.{region}.amazonaws.com"));
-    let session = (token.and_then(|token| token.has_session_token) != Some(false)).then_some(SESSION_TOKEN);
+    let session = (!lacks_session_token(lab)).then_some(SESSION_TOKEN);
     let users = lab.evidence.kubeconfig.found().and_then(|kubeconfig| kubeconfig.document["users"].as_array());
     let arguments = users.into_iter().flatten().filter_map(|user| user["user"]["exec"]["args"].as_array());
     let arguments: Vec<&str> = arguments.flatten().filter_map(Value::as_str).collect();
@@ -249,6 +249,13 @@ fn settings(profile: &Profile) -> String {
     region.chain(settings).chain(output).collect()
 }
 
+/// Whether somebody copied two of three values. The lab's keys are temporary ones, and those of others need no third.
+fn lacks_session_token(lab: &Lab) -> bool {
+    let token = lab.evidence.exec.found().and_then(|run| run.token.as_ref());
+    let is_temporary = |id: &String| id.starts_with("ASIA");
+    token.is_some_and(|token| token.has_session_token == Some(false) && token.access_key_id.iter().any(is_temporary))
+}
+
 /// The document's variables, but for those that say where things are on its machine.
 fn surroundings(lab: &Lab) -> Surroundings {
     let mut surroundings = lab.surroundings();
@@ -258,11 +265,7 @@ fn surroundings(lab: &Lab) -> Surroundings {
     if !credentials.is_unmentioned() && provider != Some(CredentialProvider::Environment) {
         keys.iter().for_each(|key| drop(surroundings.variables.remove(std::ffi::OsStr::new(key))));
     }
-    // Who copied two of three variables has no session token, nor has the plugin.
-    let token = lab.evidence.exec.found().and_then(|run| run.token.as_ref());
-    let is_temporary =
-        credentials.found().is_some_and(|known| known.access_key_id.iter().any(|id| id.starts_with("ASIA")));
-    if is_temporary && token.is_some_and(|token| token.has_session_token == Some(false)) {
+    if lacks_session_token(lab) {
         surroundings.variables.remove(std::ffi::OsStr::new("AWS_SESSION_TOKEN"));
     }
     let own = ["PATH", "HOME", "KUBECONFIG", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED"];
