@@ -34,6 +34,7 @@ mod services;
 mod world;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::LazyLock;
 
 use eks_doctor::collect::permissions::PERMISSIONS;
@@ -404,6 +405,34 @@ fn odd_surroundings_are_no_obstacle() {
 }
 
 #[test]
+fn broken_and_missing_files_are_no_obstacle() {
+    let lab = Lab::playing(base());
+    let folder = lab.folder.path();
+    std::fs::create_dir_all(folder.join(".aws/sso/cache")).unwrap();
+    std::fs::write(folder.join(".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), b"{\"acc\xff").unwrap();
+    let sso = "sso_session = corp\nsso_account_id = 111122223333\nsso_role_name = Dev\n";
+    let session = "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n";
+    std::fs::write(folder.join(".aws/config"), format!("[profile sso]\n{sso}{session}")).unwrap();
+    let mut surroundings = lab.surroundings();
+    let list = format!("{}:.kube/config", folder.join("missing").display());
+    surroundings.variables.insert("KUBECONFIG".into(), list.into());
+    surroundings.variables.insert("SUDO_USER".into(), "ada".into());
+    let locked = [folder.join(".aws"), folder.join(".kube"), folder.to_owned()];
+    let mode =
+        |mode| locked.iter().for_each(|path| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap());
+    mode(0o555);
+    let evidence = collect(&request(), &surroundings);
+    assert!(evidence.kubernetes.whoami.found().is_some(), "{:?}", evidence.kubeconfig);
+    assert_eq!(evidence.environment.variables.unwrap()["SUDO_USER"], "ada");
+    without(&mut surroundings, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]);
+    surroundings.variables.insert("AWS_PROFILE".into(), "sso".into());
+    let evidence = collect(&request(), &surroundings);
+    mode(0o755);
+    assert!(evidence.aws.credentials.failure().is_some(), "{:?}", evidence.aws.credentials);
+    assert!(evidence.kubernetes.whoami.found().is_some());
+}
+
+#[test]
 fn a_broken_plugin_is_told_from_an_unmapped_identity() {
     let lab = Lab::playing(base());
     lab.write_plugin("echo 'Unable to locate credentials' >&2; exit 253");
@@ -414,6 +443,7 @@ fn a_broken_plugin_is_told_from_an_unmapped_identity() {
     assert_eq!(found(&evidence.exec).exit_code, Some(253));
     assert_eq!(found(&evidence.environment.executables["kubectl"]).version.as_deref(), Some("v1.33.0"));
     assert!(matches!(evidence.kubernetes.whoami, Observed::NotTried(Some(_))));
+    assert_eq!(evidence.kubernetes.version, lab.evidence.kubernetes.version);
     assert_eq!(evidence.kubernetes.native_whoami, lab.evidence.kubernetes.whoami);
     assert_eq!(evidence.kubernetes.aws_auth, lab.evidence.kubernetes.aws_auth);
     std::fs::remove_file(lab.folder.path().join("bin/aws")).unwrap();

@@ -79,6 +79,7 @@ fn faults() -> Vec<(&'static str, Reply)> {
         )
     };
     vec![
+        ("401", status(401)),
         ("403", status(403)),
         ("404", status(404)),
         ("429", status(429)),

@@ -152,6 +152,20 @@ fn a_server_that_speaks_no_tls_is_told_from_one_that_is_silent() {
 }
 
 #[test]
+fn an_authority_that_nobody_knows_is_told_from_a_server_that_is_silent() {
+    let lab = Lab::playing(base());
+    let mut surroundings = lab.surroundings();
+    surroundings.variables.remove(std::ffi::OsStr::new("AWS_CA_BUNDLE"));
+    let (evidence, causes) = diagnosed(&surroundings, Duration::from_secs(5));
+    for failure in [evidence.aws.caller.failure(), evidence.aws.cluster.failure(), evidence.exec_caller.failure()] {
+        assert_eq!(failure.unwrap().code.as_deref(), Some("UnknownIssuer"), "{failure:?}");
+    }
+    assert!(causes.contains(&"network/tls-interception".to_owned()), "{causes:?}");
+    // The kubeconfig trusts the lab.
+    assert_eq!(evidence.kubernetes.whoami, lab.evidence.kubernetes.whoami);
+}
+
+#[test]
 fn the_way_through_a_socks_proxy_is_seen() {
     let lab = Lab::playing(base());
     let proxy = server::socks_proxy(lab.address());

@@ -50,7 +50,7 @@ impl Looks<'_> {
     }
 
     /// The API server to which the way leads, or why there is none.
-    async fn network_endpoint(&self) -> Result<Endpoint, String> {
+    pub(super) async fn network_endpoint(&self) -> Result<Endpoint, String> {
         let entry = self.kubeconfig.current.as_ref().and_then(|current| current.cluster.as_ref());
         let configured = match entry {
             Some(entry) => Some(endpoint::of_kubeconfig(&entry.content(), &self.proxies)),
