@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use eks_doctor::diagnose::diagnose;
-use eks_doctor::evidence::Evidence;
+use eks_doctor::evidence::{AccessEntry, Evidence, Observed};
 use eks_doctor::report::{Certainty, Report};
 use eks_doctor::scenario;
 
@@ -116,14 +116,22 @@ fn what_was_saved_gives_the_same_report() {
 }
 
 /// The lab for programs of other processes, such as `benches/runbook.sh`: it plays `LAB_SCENARIO` with
-/// `LAB_MILLISECONDS` added to every answer, writes the environment of its person to the file `LAB_ENVIRONMENT` for a
-/// shell to read, and stands until its standard input ends.
+/// `LAB_MILLISECONDS` added to every answer and, if `LAB_ENTRIES` says so, with so many access entries more; writes the
+/// environment of its person to the file `LAB_ENVIRONMENT` for a shell to read, and stands until its standard input ends.
 #[test]
 #[ignore = "stands until its standard input ends"]
 fn the_lab_stands() {
     let variable = |name: &str| std::env::var(name).unwrap();
     let latency = Duration::from_millis(variable("LAB_MILLISECONDS").parse().unwrap());
-    let played = play_slowly(&scenario::evidence(&variable("LAB_SCENARIO")).unwrap(), latency);
+    let mut document = scenario::evidence(&variable("LAB_SCENARIO")).unwrap();
+    let more: usize = std::env::var("LAB_ENTRIES").map_or(0, |count| count.parse().unwrap());
+    if let Observed::Found(entries) = &mut document.aws.access_entries {
+        let principal = |number| format!("arn:aws:iam::111122223333:role/somebody-{number}");
+        let (details, policies) = (Observed::default(), Observed::default());
+        let entry = AccessEntry { principal_arn: String::new(), details, policies };
+        entries.extend((0..more).map(|number| AccessEntry { principal_arn: principal(number), ..entry.clone() }));
+    }
+    let played = play_slowly(&document, latency);
     let variables = played.surroundings.variables.iter().filter(|(name, _)| *name != "PATH");
     let exports =
         variables.map(|(name, value)| format!("export {}='{}'\n", name.to_str().unwrap(), value.to_str().unwrap()));

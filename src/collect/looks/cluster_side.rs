@@ -207,8 +207,8 @@ impl Looks<'_> {
     /// The action itself, where it is a read and the review says no, or speaks for the main API server only.
     async fn action_attempt(&self, review: &Observed<AccessReview>) -> Observed<ActionAttempt> {
         let Some(action) = &self.request.target.action else { return Observed::default() };
-        let is_refused = review.found().is_some_and(|review| !review.allowed);
-        if !is_refused && !(kubernetes::is_aggregated(action) && review.found().is_some()) {
+        let is_open = |review: &AccessReview| !review.allowed || kubernetes::is_aggregated(action);
+        if !review.found().is_some_and(is_open) {
             return Observed::default();
         }
         let Some(target) = kubernetes::path_of_read(action) else {
