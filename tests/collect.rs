@@ -243,12 +243,17 @@ fn a_refused_action_is_tried_and_a_missing_config_map_is_looked_for() {
     played.kubernetes.action_attempt = Observed::Denied(forbidden.clone());
     played.kubernetes.aws_auth = Observed::absent();
     played.kubernetes.misplaced_aws_auth = Observed::Found(vec![elsewhere.clone(), unrelated]);
+    if let Observed::Found(cluster) = &mut played.aws.cluster {
+        cluster.created_at = Some(jiff::Timestamp::now().round(jiff::Unit::Second).unwrap());
+    }
     let evidence = collect(&request(), &Lab::playing(played).surroundings());
     let Observed::Denied(attempt) = &evidence.kubernetes.action_attempt else {
         panic!("{:?}", evidence.kubernetes.action_attempt)
     };
     assert_eq!(attempt.message, forbidden.message);
     assert_eq!(evidence.kubernetes.misplaced_aws_auth, Observed::Found(vec![elsewhere]));
+    // Whoever is refused may be the creator, mapped to less than it had.
+    assert!(evidence.aws.create_cluster_event.found().is_some());
 }
 
 /// Every call of these runs as observation and operation, but for those that are no requests.
