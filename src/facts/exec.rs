@@ -141,7 +141,13 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: 
 fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -> Fact<Option<ExecOutcome>> {
     match kubeconfig.credential.value() {
         Some(Some(UserCredential::Exec)) => {}
-        Some(_) => return kubeconfig.credential.clone().map(|_| None),
+        // Another program may have an exec entry of its own, as Terraform's providers have.
+        Some(_) => {
+            return match of_pasted(pasted) {
+                Some(outcome) => Fact::known(Some(outcome), pasted::OBSERVATION),
+                None => kubeconfig.credential.clone().map(|_| None),
+            };
+        }
         None if evidence.exec.is_unmentioned() => {
             return match of_pasted(pasted) {
                 Some(outcome) => Fact::known(Some(outcome), pasted::OBSERVATION),
@@ -171,10 +177,13 @@ fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -
     }
 }
 
-/// A client's message tells its exit status or that the command was not found.
+/// A client's message tells its exit status, that the command was not found, or that its answer is no credential.
 fn of_pasted(pasted: &Pasted) -> Option<ExecOutcome> {
     if pasted.proves("kubeconfig/exec-command-missing") {
         return Some(ExecOutcome::CommandMissing);
+    }
+    if pasted.says("decoding stdout") {
+        return Some(ExecOutcome::NoCredential);
     }
     let is_failure = pasted.stated.exit_code.as_deref().is_some_and(|code| code != "0");
     is_failure.then_some(ExecOutcome::Failed)
