@@ -66,6 +66,8 @@ facts! {
     ExecFacts {
         /// What became of its run; absent if the user entry has no exec plugin.
         "outcome" outcome: Fact<Option<ExecOutcome>>,
+        /// Whether the command was found and started.
+        "isStarted" is_started: Fact<bool>,
         /// Why the client gets no credential from it; absent if it does, or if there is no exec plugin.
         "problem" problem: Fact<Option<ExecProblem>>,
         /// The words that tell the problem.
@@ -114,6 +116,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: 
     ExecFacts {
         region_is_wrong: arguments::region_is_wrong(evidence, kubeconfig, &problem),
         role_is_wrong: arguments::role_is_wrong(kubeconfig, &problem),
+        is_started: is_started(evidence, pasted, &outcome, &problem),
         outcome,
         message: problem.clone().map(|problem| problem.map(|(_, message)| message)),
         problem: problem.map(|problem| problem.map(|(problem, _)| problem)),
@@ -187,6 +190,25 @@ fn of_pasted(pasted: &Pasted) -> Option<ExecOutcome> {
     }
     let is_failure = pasted.stated.exit_code.as_deref().is_some_and(|code| code != "0");
     is_failure.then_some(ExecOutcome::Failed)
+}
+
+/// A shell ends with 126 or 127 if it is a wrapper whose command cannot be started.
+fn is_started(
+    evidence: &Evidence,
+    pasted: &Pasted,
+    outcome: &Fact<Option<ExecOutcome>>,
+    problem: &Fact<Option<(ExecProblem, String)>>,
+) -> Fact<bool> {
+    if let Fact::Known { value: Some((ExecProblem::CommandMissing | ExecProblem::NotExecutable, _)), source } = problem {
+        return Fact::known(false, source.clone());
+    }
+    let code = evidence.exec.found().and_then(|run| run.exit_code).map(|code| code.to_string());
+    let of_shell = matches!(code.as_deref().or(pasted.stated.exit_code.as_deref()), Some("126" | "127"));
+    outcome.clone().and_then(|outcome| match outcome {
+        Some(ExecOutcome::Credential | ExecOutcome::NoCredential | ExecOutcome::TimedOut) => Fact::known(true, OBSERVATION),
+        Some(ExecOutcome::Failed) if !of_shell => Fact::known(true, OBSERVATION),
+        _ => Fact::known(false, OBSERVATION),
+    })
 }
 
 fn outcome_of(run: &ExecRun) -> ExecOutcome {

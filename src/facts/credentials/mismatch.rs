@@ -61,9 +61,7 @@ fn plugin(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<String> {
 fn of_two(evidence: &Evidence, rooms: Rooms<'_>, plugin: String) -> Fact<Option<Mismatch>> {
     let is_of_shell = is_of_other_program(evidence, rooms);
     // Who is answered is known, and whoever gets a 401 is not.
-    let answered =
-        matches!(rooms.known.symptom.answer.value(), Some(Answer::Allowed | Answer::Authenticated | Answer::Forbidden));
-    if is_of_shell && answered && rooms.known.pasted.shows(SymptomClass::Unauthorized) {
+    if is_of_shell && is_answered(rooms) && rooms.known.pasted.shows(SymptomClass::Unauthorized) {
         return Fact::known(Some(Mismatch::PluginIsKnown), "target.symptom");
     }
     let knows = |source: Fact<MappingSource>| source.map(|source| source != MappingSource::None);
@@ -89,6 +87,12 @@ fn of_two(evidence: &Evidence, rooms: Rooms<'_>, plugin: String) -> Fact<Option<
 fn is_of_other_program(evidence: &Evidence, rooms: Rooms<'_>) -> bool {
     let named = evidence.target.program.as_ref().is_some_and(|program| program.name.to_lowercase().contains("eksctl"));
     named || rooms.known.pasted.is_from("eksctl")
+}
+
+/// Whether the API server knows the plugin's identity.
+fn is_answered(rooms: Rooms<'_>) -> bool {
+    let answer = rooms.known.symptom.answer.value();
+    matches!(answer, Some(Answer::Allowed | Answer::Authenticated | Answer::Forbidden))
 }
 
 /// What the cluster makes of a principal instead of the subject; without one, of the shell.
@@ -126,6 +130,9 @@ fn sign(evidence: &Evidence, rooms: Rooms<'_>) -> Option<String> {
     }
     if let Some(twin) = has_own.then(|| twin(kubeconfig)).flatten() {
         return Some(format!("context {twin} is about the same cluster and shares the user entry, which names one identity"));
+    }
+    if is_answered(rooms) {
+        return None;
     }
     if let Some(profile) = hidden_profile(evidence) {
         return Some(format!("credentials of the machine are used, and {profile} is not"));
