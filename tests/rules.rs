@@ -133,6 +133,16 @@ fn malformed_rules_are_refused_with_place_and_suggestion() {
     );
 }
 
+/// The program takes the templates of its own rules as they are; here they are checked as those of users are.
+#[test]
+fn the_rules_of_the_program_are_well_formed() {
+    let files = Library::embedded_files();
+    let library = Library::load(&files).unwrap_or_else(|errors| {
+        panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    });
+    assert!(!library.rules().is_empty() && files.len() > library.rules().len(), "rules and recipes");
+}
+
 /// Folders of rules and fixtures hold nothing that the program does not know.
 #[test]
 fn no_file_is_forgotten() {
