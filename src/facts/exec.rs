@@ -199,13 +199,16 @@ fn is_started(
     outcome: &Fact<Option<ExecOutcome>>,
     problem: &Fact<Option<(ExecProblem, String)>>,
 ) -> Fact<bool> {
-    if let Fact::Known { value: Some((ExecProblem::CommandMissing | ExecProblem::NotExecutable, _)), source } = problem {
+    if let Fact::Known { value: Some((ExecProblem::CommandMissing | ExecProblem::NotExecutable, _)), source } = problem
+    {
         return Fact::known(false, source.clone());
     }
     let code = evidence.exec.found().and_then(|run| run.exit_code).map(|code| code.to_string());
     let of_shell = matches!(code.as_deref().or(pasted.stated.exit_code.as_deref()), Some("126" | "127"));
     outcome.clone().and_then(|outcome| match outcome {
-        Some(ExecOutcome::Credential | ExecOutcome::NoCredential | ExecOutcome::TimedOut) => Fact::known(true, OBSERVATION),
+        Some(ExecOutcome::Credential | ExecOutcome::NoCredential | ExecOutcome::TimedOut) => {
+            Fact::known(true, OBSERVATION)
+        }
         Some(ExecOutcome::Failed) if !of_shell => Fact::known(true, OBSERVATION),
         _ => Fact::known(false, OBSERVATION),
     })

@@ -221,7 +221,7 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted) -> KubeconfigFacts {
         user_entry_exists: look.part(look.is_present(), user.is_some()),
         user_shared_by: look.part(look.is_present(), target::user_shared_by(&look)),
         server: look.text(text(cluster, "server")),
-        talks_to_itself: talks_to_itself(&look, pasted),
+        talks_to_itself: talks_to_itself(evidence, &look, pasted),
         endpoint_matches: target::endpoint_matches(evidence, &look),
         certificate_authority_matches: target::certificate_authority_matches(evidence, &look),
         context_cluster: look.text(target::context_cluster(&look.selected)),
@@ -261,10 +261,14 @@ fn first_line(text: &str) -> String {
 
 /// Without a server clients dial this machine: kubectl port 8080, Go programs such as Terraform's provider port 80.
 /// Another port with TLS is a tunnel that somebody has made.
-fn talks_to_itself(look: &Look<'_>, pasted: &Pasted) -> Fact<bool> {
+fn talks_to_itself(evidence: &Evidence, look: &Look<'_>, pasted: &Pasted) -> Fact<bool> {
     let server = text(look.selected.cluster, "server");
-    if state::dials_port_80(pasted) {
+    if state::dials_port_80(&pasted.text) {
         return Fact::known(true, pasted::OBSERVATION);
+    }
+    let refused = evidence.network.tcp.failure().or(evidence.kubernetes.action_attempt.failure());
+    if refused.is_some_and(|failure| state::dials_port_80(&failure.message)) {
+        return Fact::known(true, "network.tcp");
     }
     match (&look.selected.cluster, server) {
         (Some(_), None) => Fact::known(true, OBSERVATION),

@@ -29,7 +29,7 @@ pub(super) fn mismatch(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<Mis
 }
 
 fn told(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<Mismatch>> {
-    let plugin = plugin(evidence, rooms.known.kubeconfig);
+    let plugin = plugin(evidence, rooms);
     let shell = match &evidence.aws.caller {
         Observed::Found(caller) => Fact::known(caller.arn.clone(), CALLER),
         other => Fact::Unknown(why_unsettled(other, CALLER)),
@@ -42,11 +42,16 @@ fn told(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<Mismatch>> {
     })
 }
 
-/// Who the exec plugin signs as: STS says so, else the role in its entry, unless it could not be assumed.
-fn plugin(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<String> {
+/// Who the exec plugin signs as: STS says so, else the API server that it has reached, else the role in its entry, unless
+/// that could not be assumed.
+fn plugin(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<String> {
     if let Some(caller) = evidence.exec_caller.found() {
         return Fact::known(caller.arn.clone(), OBSERVATION);
     }
+    if let Some((arn, observation)) = seen_by_server(evidence, rooms) {
+        return Fact::known(arn, observation);
+    }
+    let kubeconfig = rooms.known.kubeconfig;
     let works = match &evidence.exec {
         Observed::Found(run) => run.exit_code == Some(0),
         other => matches!(other, Observed::NotTried(_)),
@@ -55,6 +60,18 @@ fn plugin(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<String> {
         Some(role) => Fact::known(role, "kubeconfig"),
         None => Fact::Unknown(why_unsettled(&evidence.exec_caller, OBSERVATION)),
     }
+}
+
+/// Who the API server sees: the ARN that the authenticator adds to the user, or a user name that is one, as access
+/// entries give by default.
+fn seen_by_server(evidence: &Evidence, rooms: Rooms<'_>) -> Option<(String, &'static str)> {
+    let user = evidence.kubernetes.whoami.found();
+    let added = user.and_then(|user| user.extra.get("arn")?.first());
+    let is_arn = |name: &&String| name.starts_with("arn:") && principal(name).is_some();
+    let named = added.or(user.map(|user| &user.username)).filter(is_arn);
+    let stated = rooms.known.pasted.stated.username.as_ref().filter(is_arn);
+    let named = named.map(|arn| (arn, "kubernetes.whoami"));
+    named.or(stated.map(|arn| (arn, "target.symptom"))).map(|(arn, observation)| (arn.clone(), observation))
 }
 
 /// Shell and plugin are different principals.
@@ -124,12 +141,21 @@ fn sign(evidence: &Evidence, rooms: Rooms<'_>) -> Option<String> {
     }
     let kubeconfig = rooms.known.kubeconfig;
     let is_set = |fact: &Fact<Option<String>>| fact.value().is_some_and(Option::is_some);
-    let has_own = [&kubeconfig.exec_role, &kubeconfig.exec_profile, &kubeconfig.exec_env_profile].into_iter().any(is_set);
+    let has_own =
+        [&kubeconfig.exec_role, &kubeconfig.exec_profile, &kubeconfig.exec_env_profile].into_iter().any(is_set);
     if has_own && is_of_other_program(evidence, rooms) {
         return Some("eksctl signs as the shell and not as the kubeconfig says".to_owned());
     }
+    if let (Some((seen, _)), Some(shell)) = (seen_by_server(evidence, rooms), evidence.aws.caller.found())
+        && principal(&seen) != principal(&shell.arn)
+        && !is_set(&kubeconfig.exec_role)
+    {
+        return Some(format!("the API server sees {seen}"));
+    }
     if let Some(twin) = has_own.then(|| twin(kubeconfig)).flatten() {
-        return Some(format!("context {twin} is about the same cluster and shares the user entry, which names one identity"));
+        return Some(format!(
+            "context {twin} is about the same cluster and shares the user entry, which names one identity"
+        ));
     }
     if is_answered(rooms) {
         return None;
@@ -165,10 +191,8 @@ fn twin(kubeconfig: &KubeconfigFacts) -> Option<&String> {
 fn hidden_profile(evidence: &Evidence) -> Option<String> {
     let of_cloud9 = evidence.aws.caller.found().is_some_and(|caller| caller.arn.contains("/AWSCloud9"));
     let found = evidence.aws.credentials.found()?;
-    let is_of_machine = matches!(
-        found.provider,
-        CredentialProvider::Container | CredentialProvider::Imds | CredentialProvider::Other
-    );
+    let is_of_machine =
+        matches!(found.provider, CredentialProvider::Container | CredentialProvider::Imds | CredentialProvider::Other);
     let hidden = found.shadowed.iter().find(|one| one.starts_with("profile ")).filter(|_| is_of_machine);
     hidden.cloned().or_else(|| of_cloud9.then(|| "the profile of `aws configure`".to_owned()))
 }

@@ -228,12 +228,7 @@ pub(crate) fn of_subject(evidence: &Evidence, kubeconfig: &KubeconfigFacts, past
 
 /// Credentials work here. What a text states by itself holds for another program, which may have other ones; without
 /// such a program it may be of another time or place, as may a text that leaves the reason open.
-fn of_elsewhere(
-    evidence: &Evidence,
-    pasted: &Pasted,
-    stated: Option<Seen>,
-    works: &'static str,
-) -> Fact<Option<Seen>> {
+fn of_elsewhere(evidence: &Evidence, pasted: &Pasted, stated: Option<Seen>, works: &'static str) -> Fact<Option<Seen>> {
     let is_of_program = evidence.target.program.as_ref().is_some_and(|program| !program.name.contains("kubectl"));
     let is_of_credentials = |class| matches!(class, &SymptomClass::Aws | &SymptomClass::Exec);
     let speaks = !pasted.classes.is_empty() && pasted.classes.iter().all(is_of_credentials);
@@ -288,8 +283,23 @@ fn of_exec(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Side {
         Observed::Found(_) => of_token(evidence, kubeconfig),
         Observed::Denied(failure) | Observed::Failed(failure) => told(&failure.message),
         Observed::Absent(_) => Side::Silent,
-        not_tried @ Observed::NotTried(_) => Side::Unknown(why_unsettled(not_tried, OBSERVATION)),
+        not_tried @ Observed::NotTried(_) => match lost_profile(evidence, kubeconfig) {
+            Some(seen) if evidence.exec_caller.found().is_none() => Side::Problem(seen),
+            _ => Side::Unknown(why_unsettled(not_tried, OBSERVATION)),
+        },
     }
+}
+
+/// The profile that the exec entry names is not among those that exist.
+fn lost_profile(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Option<Seen> {
+    let names = evidence.aws.profile_names.found()?;
+    if super::keys_win(evidence).is(&true) {
+        return None;
+    }
+    let named = [&kubeconfig.exec_profile, &kubeconfig.exec_env_profile];
+    let named = named.into_iter().find_map(|profile| profile.value()?.as_ref())?;
+    let message = format!("the exec entry names {named}, and there is no such profile");
+    (!names.contains(named)).then(|| Seen { problem: CredentialProblem::ProfileNotFound, message, observation: "exec" })
 }
 
 /// The line that says most: plugins print progress first and the reason last.

@@ -1,10 +1,7 @@
 //! Whether the failing client has a kubeconfig that it can use, and a context in it. What is seen here may be fine while
 //! the failing program looks elsewhere, as under sudo or in CI; its message tells.
 
-use super::{
-    ContextProblem, KubeconfigState, Look, OBSERVATION, Selected,
-    document::text,
-};
+use super::{ContextProblem, KubeconfigState, Look, OBSERVATION, Selected, document::text};
 use crate::{
     facts::{
         pasted::{self, Pasted},
@@ -16,8 +13,13 @@ use crate::{
 /// Whether the failing client finds no kubeconfig. One that asks AWS needs none, and one that the API server answers has
 /// a configuration of its own, as Terraform's providers have: that there is none here stops neither.
 pub(super) fn is_missing(look: &Look<'_>, pasted: &Pasted) -> Fact<bool> {
-    if look.state == Some(KubeconfigState::Missing) && (is_configured(pasted) || dials_port_80(pasted)) {
+    if look.state == Some(KubeconfigState::Missing) && (is_configured(pasted) || dials_port_80(&pasted.text)) {
         return Fact::known(false, pasted::OBSERVATION);
+    }
+    let is_of_another =
+        pasted.proves.is_some_and(|cause| cause.starts_with("kubeconfig/") && cause != "kubeconfig/missing");
+    if look.state == Some(KubeconfigState::Missing) && is_of_another {
+        return Fact::unknown(OBSERVATION, "there is none here, but the failing program seems to read one");
     }
     is_state(look, KubeconfigState::Missing, "kubeconfig/missing", pasted)
 }
@@ -40,9 +42,9 @@ fn is_configured(pasted: &Pasted) -> bool {
 
 /// Whether a Go program such as Terraform's provider dialled this machine, since nobody gave it a server. kubectl dials
 /// port 8080.
-pub(super) fn dials_port_80(pasted: &Pasted) -> bool {
+pub(super) fn dials_port_80(text: &str) -> bool {
     const DIALLED: [&str; 4] = ["127.0.0.1:80:", "[::1]:80:", "localhost:80:", "http://localhost/api"];
-    DIALLED.iter().any(|dialled| pasted.text.contains(dialled))
+    DIALLED.iter().any(|dialled| text.contains(dialled))
 }
 
 fn is_state(look: &Look<'_>, state: KubeconfigState, cause: &str, pasted: &Pasted) -> Fact<bool> {

@@ -133,7 +133,9 @@ fn is_called_as_asked(evidence: &Evidence, look: &Look<'_>) -> bool {
     let entry = text(look.selected.context, "cluster");
     let asked = evidence.target.cluster.as_deref();
     let is_there = !matches!(evidence.aws.cluster, Observed::Absent(_));
-    asked.is_some() && is_there && (entry.as_deref() == asked || look.context.as_deref() == asked && look.selected.context.is_some())
+    asked.is_some()
+        && is_there
+        && (entry.as_deref() == asked || look.context.as_deref() == asked && look.selected.context.is_some())
 }
 
 /// Whether the context in use is about the cluster that was asked about; true if none was named. Names are compared,
