@@ -166,10 +166,13 @@ fn sign(evidence: &Evidence, rooms: Rooms<'_>) -> Option<String> {
     if has_own || !is_set(&kubeconfig.exec_command) {
         return None;
     }
+    // A person who may assume roles; a session of another role is more likely one that nobody mapped. Where aws-auth
+    // was seen, who is mapped tells more.
     let creator = rooms.mapping.creator.arn.value().cloned().flatten().filter(|arn| arn.contains(":role/"));
-    let used = evidence.exec_caller.found().or(evidence.aws.caller.found()).and_then(|caller| principal(&caller.arn));
+    let used = evidence.exec_caller.found().or(evidence.aws.caller.found());
+    let may_assume = used.is_none_or(|caller| caller.arn.contains(":user/"));
     match creator {
-        Some(creator) if principal(&creator) != used => {
+        Some(creator) if may_assume && evidence.kubernetes.aws_auth.found().is_none() => {
             Some(format!("{creator} created the cluster, and the exec entry assumes no role"))
         }
         _ if is_of_other_account(evidence, rooms).is(&true) => {

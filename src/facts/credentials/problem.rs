@@ -299,7 +299,8 @@ fn lost_profile(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Option<See
     let named = [&kubeconfig.exec_profile, &kubeconfig.exec_env_profile];
     let named = named.into_iter().find_map(|profile| profile.value()?.as_ref())?;
     let message = format!("the exec entry names {named}, and there is no such profile");
-    (!names.contains(named)).then(|| Seen { problem: CredentialProblem::ProfileNotFound, message, observation: "exec" })
+    let seen = Seen { problem: CredentialProblem::ProfileNotFound, message, observation: "exec" };
+    (!names.contains(named)).then_some(seen)
 }
 
 /// The line that says most: plugins print progress first and the reason last.
