@@ -228,9 +228,19 @@ fn credentials_accepted(facts: &Facts) -> Judgement {
     }
 }
 
-fn kubeconfig_readable(facts: &Facts) -> Judgement {
+/// Why the kubeconfig of this machine is not what is asked about.
+fn needs_no_kubeconfig(facts: &Facts) -> Option<&'static str> {
+    let kubeconfig = &facts.kubeconfig;
     if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
+        return Some(SOMEBODY_ELSE);
+    }
+    let is_dispensable = kubeconfig.state.is(&KubeconfigState::Missing) && kubeconfig.is_missing.is(&false);
+    is_dispensable.then_some("there is no kubeconfig here, and what fails does not need one")
+}
+
+fn kubeconfig_readable(facts: &Facts) -> Judgement {
+    if let Some(why) = needs_no_kubeconfig(facts) {
+        return Judgement::Skip(why.to_owned());
     }
     let files = facts.kubeconfig.files.value().map(|files| files.join(", ")).unwrap_or_default();
     match facts.kubeconfig.state.value() {
@@ -245,8 +255,8 @@ fn kubeconfig_readable(facts: &Facts) -> Judgement {
 }
 
 fn context_complete(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
+    if let Some(why) = needs_no_kubeconfig(facts) {
+        return Judgement::Skip(why.to_owned());
     }
     let kubeconfig = &facts.kubeconfig;
     let context = match &kubeconfig.context {
@@ -270,8 +280,8 @@ fn context_complete(facts: &Facts) -> Judgement {
 }
 
 fn server_is_endpoint(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
+    if let Some(why) = needs_no_kubeconfig(facts) {
+        return Judgement::Skip(why.to_owned());
     }
     let server = text(&facts.kubeconfig.server).unwrap_or("no server");
     let context = text(&facts.kubeconfig.context).unwrap_or("in use");
@@ -283,8 +293,8 @@ fn server_is_endpoint(facts: &Facts) -> Judgement {
 }
 
 fn credential_obtained(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
+    if let Some(why) = needs_no_kubeconfig(facts) {
+        return Judgement::Skip(why.to_owned());
     }
     let exec = &facts.exec;
     let command = text(&facts.kubeconfig.exec_command).unwrap_or("the exec command");

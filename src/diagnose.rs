@@ -215,7 +215,7 @@ impl Writer<'_> {
             verdict: suspect.certainty,
             confidence,
             because: text(&rule.because),
-            refines: self.folded.get(&rule.id).cloned().unwrap_or_default(),
+            refines: self.folded.get(&rule.id).unwrap_or(&rule.refines).clone(),
             evidence: cited_facts(cited, &suspect.unknown),
             fixes: offered.map(|fix| self.fix(fix, &it)).collect(),
             docs: rule.docs.clone(),
