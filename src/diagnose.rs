@@ -1,6 +1,8 @@
 //! From evidence to a report: every rule is judged, the symptom rules causes out, specific causes fold general ones,
 //! the rest is ranked.
 
+mod likelihood;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::Value as TemplateValue;
@@ -26,15 +28,6 @@ use crate::{
 /// How many elements of a list a rule may report on; more of the same help nobody.
 const MOST_ELEMENTS: usize = 5;
 
-/// The likelihood of a cause that the recognised messages do not name.
-const UNNAMED: f64 = 0.002;
-
-/// The part of a named cause's weight that a more precise cause has, which messages do not name.
-const SHARE_OF_REFINED: f64 = 0.5;
-
-/// How much likelier a cause is whose conditions all hold, and that by its nature cannot be proven.
-const CONDITIONS_HOLD: f64 = 5.0;
-
 /// A rule that the evidence does not rule out.
 struct Suspect<'a> {
     rule: &'a Rule,
@@ -57,7 +50,7 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
         facts: &node,
         schema: &schema,
         folded,
-        pasted_causes: &facts.pasted_causes,
+        hearsay: likelihood::Hearsay { named: &facts.pasted_causes, hinted: &facts.hinted },
     };
     let unknowns = unknowns(&suspects, &writer);
     let findings = writer.findings(suspects);
@@ -184,8 +177,7 @@ struct Writer<'a> {
     facts: &'a Node,
     schema: &'a Schema,
     folded: BTreeMap<String, Vec<String>>,
-    /// The causes of the messages in the pasted text, with their weights.
-    pasted_causes: &'a [(&'static str, f64)],
+    hearsay: likelihood::Hearsay<'a>,
 }
 
 impl Writer<'_> {
@@ -195,27 +187,13 @@ impl Writer<'_> {
                 id: one.rule.id.clone(),
                 stage: one.rule.stage,
                 certainty: one.certainty,
-                weight: one.rule.weight * self.likelihood(&one),
+                weight: likelihood::weight(&one, self.facts, &self.hearsay),
                 element: one.it.map_or(0, |(index, _)| index),
             };
             (candidate, one)
         });
         let ranked = rank(candidates.collect()).into_iter().enumerate();
         ranked.map(|(index, (_, confidence, one))| self.finding(index + 1, confidence, &one)).collect()
-    }
-
-    /// How much the evidence speaks for a cause that is only possible: the pasted text by the causes of its messages, of
-    /// which a more precise one has a share, and conditions that all hold more than those that were not seen.
-    fn likelihood(&self, suspect: &Suspect<'_>) -> f64 {
-        let rule = suspect.rule;
-        let named = |id: &str| self.pasted_causes.iter().find(|(cause, _)| *cause == id).map(|(_, weight)| *weight);
-        let share = || rule.refines.iter().filter_map(|id| named(id)).fold(0.0, f64::max) * SHARE_OF_REFINED;
-        let by_text = match self.pasted_causes {
-            [] => 1.0,
-            _ => named(&rule.id).unwrap_or_else(share).max(UNNAMED),
-        };
-        let holds = suspect.unknown.missing.is_empty() && !rule.last_resort;
-        if holds { by_text * CONDITIONS_HOLD } else { by_text }
     }
 
     fn finding(&self, rank: usize, confidence: f64, suspect: &Suspect<'_>) -> Finding {
@@ -308,7 +286,7 @@ fn unknowns(suspects: &[Suspect<'_>], writer: &Writer<'_>) -> Vec<Unseen> {
         for missing in &one.unknown.missing {
             let gap = gaps.entry(&missing.observation).or_insert(Gap { why: &missing.why, settles: Vec::new() });
             if !gap.settles.iter().any(|(id, _)| *id == one.rule.id) {
-                gap.settles.push((&one.rule.id, one.rule.weight));
+                gap.settles.push((&one.rule.id, likelihood::weight(one, writer.facts, &writer.hearsay)));
             }
         }
     }

@@ -82,6 +82,8 @@ pub struct Facts {
     pub classes: observed_symptom::Classes,
     /// The causes that the pasted text speaks for, with their weights; empty if nothing was recognised in it.
     pub pasted_causes: Vec<(&'static str, f64)>,
+    /// The symptoms that the words of the pasted text hint at; empty if it holds a known message.
+    pub hinted: Vec<crate::symptom::SymptomClass>,
 }
 
 impl Facts {
@@ -136,6 +138,7 @@ impl Facts {
             symptom: observed_symptom::SymptomFacts { fails, ..symptom },
             asked,
             pasted_causes: pasted.causes,
+            hinted: pasted.hinted,
         }
     }
 }

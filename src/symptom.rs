@@ -9,6 +9,7 @@ mod combine;
 mod pattern;
 mod scan;
 mod stated;
+pub(crate) mod wording;
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -2,7 +2,11 @@
 //! established there, as evidence from the view of somebody who was in it. `cargo test --test field -- --nocapture`
 //! prints how often that cause is named first and among the first three, and every false proof.
 
-#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "a test ends at the first surprise, and reads its cases")]
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first surprise, and reads its cases"
+)]
 
 use std::{
     collections::BTreeMap,

@@ -4,7 +4,10 @@
 use super::action::{Forbidden, parse_forbidden};
 use crate::{
     evidence::Evidence,
-    symptom::{self, StatedFacts, SymptomClass},
+    symptom::{
+        self, StatedFacts, SymptomClass,
+        wording::{self, Wording},
+    },
 };
 
 /// Where the text stands in the evidence.
@@ -21,6 +24,8 @@ pub(crate) struct Pasted {
     pub(crate) causes: Vec<(&'static str, f64)>,
     /// The symptoms that it shows; empty if nothing was recognised.
     pub(crate) classes: Vec<SymptomClass>,
+    /// The symptoms that its words hint at, where it holds no known message.
+    pub(crate) hinted: Vec<SymptomClass>,
     /// The programs that write such messages.
     pub(crate) clients: Vec<&'static str>,
     /// What it names.
@@ -37,12 +42,18 @@ impl Pasted {
 
     fn of_text(text: &str) -> Self {
         let recognition = symptom::recognise(text);
+        let wording = if recognition.messages.is_empty() { wording::read(text) } else { Wording::default() };
+        let classes = match wording.status {
+            Some(_) => wording.hinted.clone(),
+            None => recognition.classes,
+        };
         Self {
             text: text.to_owned(),
             proves: recognition.proves.map(|(cause, _)| cause),
             causes: recognition.causes,
             clients: recognition.messages.iter().map(|one| one.message.client).collect(),
-            classes: recognition.classes,
+            classes,
+            hinted: wording.hinted,
             stated: recognition.stated,
             refusal: parse_forbidden(text),
         }

@@ -289,7 +289,11 @@ pub(super) fn actor(actor: Actor) -> &'static str {
 
 fn percent(confidence: f64) -> String {
     let percent = confidence * 100.0;
-    if percent < 1.0 { "< 1 %".to_owned() } else { format!("{percent:.0} %") }
+    match percent {
+        ..1.0 => "< 1 %".to_owned(),
+        99.0.. => "> 99 %".to_owned(),
+        _ => format!("{percent:.0} %"),
+    }
 }
 
 /// A sentence's beginning in the middle of another; names in capitals stay.

@@ -74,6 +74,11 @@ impl Outcome {
 }
 
 impl Conditions {
+    /// The lines.
+    pub fn lines(&self) -> impl Iterator<Item = &Condition> {
+        self.0.iter()
+    }
+
     /// Whether all lines hold.
     pub fn all(&self, scope: Scope<'_>) -> Outcome {
         let mut outcome = Outcome::Yes;
@@ -101,7 +106,7 @@ impl Conditions {
 
     /// Whether all lines hold that do not speak of `it`.
     pub fn all_without_it(&self, facts: &Node) -> Outcome {
-        let lines = self.0.iter().filter(|line| !line.path.starts_with("it.")).cloned().collect();
+        let lines = self.0.iter().filter(|line| !line.is_about_element()).cloned().collect();
         Self(lines).all(Scope { facts, it: None })
     }
 
@@ -112,7 +117,13 @@ impl Conditions {
 }
 
 impl Condition {
-    fn test(&self, scope: Scope<'_>) -> Outcome {
+    /// Whether it is about the element at hand.
+    pub fn is_about_element(&self) -> bool {
+        self.path.starts_with("it.")
+    }
+
+    /// Whether it holds.
+    pub fn test(&self, scope: Scope<'_>) -> Outcome {
         match resolve(scope, &self.path) {
             Resolved::Unknown(unknown) => Outcome::Unknown(unknown.clone()),
             Resolved::Known(value, _) => match self.matches(value) {
