@@ -14,6 +14,17 @@ use crate::{
     facts::value::Schema,
 };
 
+/// A file of rules.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct File<'a> {
+    /// Its path below the rules folder.
+    pub(super) path: &'a str,
+    /// Its text.
+    pub(super) text: &'a str,
+    /// Whether it is inside the binary.
+    pub(super) is_embedded: bool,
+}
+
 /// A rule with the places of what it refers to, until the other rules are known.
 pub(super) struct Loaded {
     pub(super) rule: Rule,
@@ -25,22 +36,17 @@ pub(super) struct Loaded {
 pub(super) type Recipes = BTreeMap<String, Fix>;
 
 /// Checks one recipe file.
-pub(super) fn recipe(file: &str, text: &str, facts: &Schema) -> Result<Fix, Vec<InputError>> {
-    let written: written::Fix = crate::input::parse(file, text).map_err(|error| vec![error])?;
-    let checker = Checker::new(file, text, facts, None);
+pub(super) fn recipe(file: File<'_>, facts: &Schema) -> Result<Fix, Vec<InputError>> {
+    let written: written::Fix = crate::input::parse(file.path, file.text).map_err(|error| vec![error])?;
+    let checker = Checker::new(&file, facts, None);
     let mut errors = Vec::new();
-    let fix = check_fix(file, written, &[], None, facts, &mut Texts { checker: &checker, errors: &mut errors });
+    let fix = check_fix(file.path, written, &[], None, facts, &mut Texts { checker: &checker, errors: &mut errors });
     if errors.is_empty() { Ok(fix) } else { Err(errors) }
 }
 
 /// Checks one rule file. `id` is its path without the extension.
-pub(super) fn rule(
-    file: &str,
-    id: &str,
-    text: &str,
-    facts: &Schema,
-    recipes: &Recipes,
-) -> Result<Loaded, Vec<InputError>> {
+pub(super) fn rule(source: File<'_>, id: &str, facts: &Schema, recipes: &Recipes) -> Result<Loaded, Vec<InputError>> {
+    let File { path: file, text, .. } = source;
     let stage = id.split_once('/').and_then(|(stage, cause)| Stage::named(stage).filter(|_| is_cause_name(cause)));
     let Some(stage) = stage else {
         let stages: Vec<&str> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
@@ -51,7 +57,7 @@ pub(super) fn rule(
     let mut errors = Vec::new();
     let each = written.each.and_then(|path| check_each(file, path, facts, &mut errors));
     let it = each.as_ref().map(|(_, schema)| schema);
-    let checker = Checker::new(file, text, facts, it);
+    let checker = Checker::new(&source, facts, it);
     let mut texts = Texts { checker: &checker, errors: &mut errors };
 
     let title = texts.prose(&written.title);

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use schemars::Schema as JsonSchema;
 
-use super::{Rule, check, written};
+use super::{
+    Rule,
+    check::{self, File},
+    written,
+};
 use crate::{
     error::InputError,
     facts::{Facts, value::Describe},
@@ -24,14 +28,14 @@ pub struct Library {
 
 impl Library {
     /// The rules inside the binary and on top of them `user_files`: path below the rules folder and text. A file of
-    /// the same id takes the place of the embedded one.
+    /// the same id takes the place of the embedded one. The templates of embedded rules are taken as they are.
     ///
     /// # Errors
     /// Everything that is wrong with any file, in the order of files and lines.
     pub fn load(user_files: &[(String, String)]) -> Result<Self, Vec<InputError>> {
-        let mut files: BTreeMap<String, (&str, &str)> = BTreeMap::new();
+        let mut files: BTreeMap<String, File<'_>> = BTreeMap::new();
         for (path, text) in EMBEDDED {
-            files.insert(id_of(path), (path, text));
+            files.insert(id_of(path), File { path, text, is_embedded: true });
         }
         let mut errors = Vec::new();
         let mut of_user: BTreeMap<String, &str> = BTreeMap::new();
@@ -41,21 +45,21 @@ impl Library {
                 let error = InputError::new(path, format!("the id `{id}` is taken by {other}"));
                 errors.push(error.help("keep one of the two files"));
             }
-            files.insert(id, (path, text));
+            files.insert(id, File { path, text, is_embedded: false });
         }
         let schema = Facts::schema();
         let mut recipes = check::Recipes::new();
-        for (id, (path, text)) in &files {
+        for (id, file) in &files {
             let Some(name) = id.strip_prefix(RECIPES) else { continue };
-            match check::recipe(path, text, &schema) {
+            match check::recipe(*file, &schema) {
                 Ok(recipe) => drop(recipes.insert(name.to_owned(), recipe)),
                 Err(more) => errors.extend(more),
             }
         }
         files.retain(|id, _| !id.starts_with(RECIPES));
         let mut loaded = Vec::new();
-        for (id, (path, text)) in &files {
-            match check::rule(path, id, text, &schema, &recipes) {
+        for (id, file) in &files {
+            match check::rule(*file, id, &schema, &recipes) {
                 Ok(rule) => loaded.push(rule),
                 Err(more) => errors.extend(more),
             }

@@ -224,34 +224,55 @@ pub(crate) struct Checker<'a> {
     text: &'a str,
     facts: &'a Schema,
     it: Option<&'a Schema>,
-    environment: Environment<'static>,
+    /// Nothing for the files inside the binary, whose templates are checked by a test: that would take most of the time
+    /// of a run.
+    trial: Option<Trial>,
 }
 
-impl<'a> Checker<'a> {
-    /// A checker for the templates of one file.
-    pub(crate) fn new(file: &'a str, text: &'a str, facts: &'a Schema, it: Option<&'a Schema>) -> Self {
+/// What a template is tried out with.
+struct Trial {
+    environment: Environment<'static>,
+    /// A value for every name.
+    context: Value,
+}
+
+impl Trial {
+    fn new(facts: &Schema, it: Option<&Schema>) -> Self {
         let mut environment = environment();
         for variable in VARIABLES {
             environment.add_global(variable, variable);
         }
-        Self { file, text, facts, it, environment }
+        let it = it.map(|schema| value_of(schema, &sample(schema), ""));
+        let facts = value_of(facts, &sample(facts), "");
+        Self { environment, context: minijinja::context! { it => it, ..facts } }
+    }
+}
+
+impl<'a> Checker<'a> {
+    /// A checker for the templates of one file, whose templates are taken as they are if it is embedded.
+    pub(crate) fn new(file: &super::check::File<'a>, facts: &'a Schema, it: Option<&'a Schema>) -> Self {
+        let trial = (!file.is_embedded).then(|| Trial::new(facts, it));
+        Self { file: file.path, text: file.text, facts, it, trial }
     }
 
     /// Takes a written text as a template and says what is wrong with it.
     pub(crate) fn check(&self, source: &str, place: (usize, usize), is_command: bool) -> (Template, Vec<InputError>) {
         let template = Template { source: source.to_owned(), is_command };
         let mut errors = Vec::new();
+        let Some(trial) = &self.trial else { return (template, errors) };
         if is_command && let Some(message) = interpolation_in_quotes(source) {
             errors.push(self.error(message, place, "{{").help("leave the quotes out: values are quoted by the engine"));
         }
-        match self.environment.template_from_named_str(template.name(), source) {
+        match trial.environment.template_from_named_str(template.name(), source) {
             Err(error) => errors.push(self.syntax_error(&error, place)),
             Ok(compiled) => {
                 let mut names: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
                 names.sort();
                 errors.extend(names.iter().filter_map(|name| self.unknown_name(name, place)));
                 if errors.is_empty() {
-                    errors.extend(self.try_out(&template, place));
+                    // Finds wrong filters, wrong loops and printed objects.
+                    let error = compiled.render(&trial.context).err();
+                    errors.extend(error.map(|error| self.syntax_error(&error, place)));
                 }
             }
         }
@@ -264,15 +285,6 @@ impl<'a> Checker<'a> {
         }
         let (message, help) = schema_at(name, self.facts, self.it).err()?;
         Some(InputError { help, ..self.error(message, place, name) })
-    }
-
-    /// Fills the template with a value for every name, to find wrong filters, wrong loops and printed objects.
-    fn try_out(&self, template: &Template, place: (usize, usize)) -> Option<InputError> {
-        let it = self.it.map(|schema| value_of(schema, &sample(schema), ""));
-        let facts = value_of(self.facts, &sample(self.facts), "");
-        let context = minijinja::context! { it => it, ..facts };
-        let compiled = self.environment.template_from_named_str(template.name(), &template.source).ok()?;
-        compiled.render(context).err().map(|error| self.syntax_error(&error, place))
     }
 
     fn syntax_error(&self, error: &Error, place: (usize, usize)) -> InputError {
