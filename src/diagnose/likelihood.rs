@@ -35,6 +35,9 @@ const UNHINTED: f64 = 0.1;
 /// How much likelier a sign makes a cause. A sign is a condition that holds here and in no healthy set-up.
 const SIGN: f64 = 10.0;
 
+/// How much likelier a cause is that would be proven if the stores that were read were all there is.
+const SUPPOSED: f64 = 1000.0;
+
 /// More signs than this say nothing more: they come from the same thing.
 const MOST_SIGNS: i32 = 2;
 
@@ -44,6 +47,8 @@ pub(super) struct Hearsay<'a> {
     pub(super) named: &'a [(&'static str, f64)],
     /// The symptoms that the user's own words hint at, where no message is known.
     pub(super) hinted: &'a [SymptomClass],
+    /// The causes that would be proven if the stores that were read were all there is.
+    pub(super) supposed: &'a [String],
 }
 
 /// The weight of a suspect. What is confirmed needs no signs.
@@ -52,7 +57,8 @@ pub(super) fn weight(suspect: &Suspect<'_>, facts: &Node, hearsay: &Hearsay<'_>)
         Certainty::Confirmed => 0,
         Certainty::Possible => signs(suspect, facts).min(MOST_SIGNS),
     };
-    suspect.rule.weight * by_text(suspect.rule, hearsay) * SIGN.powi(signs)
+    let by_stores = if hearsay.supposed.contains(&suspect.rule.id) { SUPPOSED } else { SIGN.powi(signs) };
+    suspect.rule.weight * by_text(suspect.rule, hearsay) * by_stores
 }
 
 /// How much the pasted text speaks for a cause, of which a more precise one has a share.

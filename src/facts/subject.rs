@@ -115,7 +115,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Subje
 
 /// The ARN as the cluster would look it up. A role that was asked about by its own ARN comes as a session of it, and
 /// so without its path.
-fn canonical(arn: &str) -> Result<String, NotAnIdentity> {
+pub(crate) fn canonical(arn: &str) -> Result<String, NotAnIdentity> {
     let (canonical, _) = RawArn::new(arn.to_owned()).canonicalize()?;
     Ok(strip_path(canonical.as_str()).unwrap_or_else(|_| canonical.as_str().to_owned()))
 }
@@ -166,6 +166,11 @@ fn seen(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Seen> {
         Observed::Found(caller) => {
             let (arn, user_id) = (caller.arn.clone(), caller.user_id.clone());
             Fact::known(Seen { arn, user_id, origin: SubjectOrigin::Shell, observation: "aws.caller" }, "aws.caller")
+        }
+        // Somebody looked its role or user up, and nothing says that anybody else is meant.
+        Observed::NotTried(_) if let Some(principal) = evidence.aws.principal.found() => {
+            let (arn, user_id) = (principal.arn.clone(), principal.unique_id.clone());
+            Fact::known(Seen { arn, user_id, origin: SubjectOrigin::Target, observation: "aws.principal" }, "aws.principal")
         }
         other => Fact::Unknown(why_unsettled(other, "aws.caller")),
     }

@@ -80,6 +80,9 @@ impl<'a> Help<'a> {
         if self.is_refused.is(&false) {
             return self.is_refused.clone();
         }
+        if let Fact::Unknown(unknown) = &self.seen.identity {
+            return Fact::Unknown(unknown.clone());
+        }
         let logs_in = match (self.seen.verdict.value(), self.seen.trace.value().map(|trace| &trace.outcome)) {
             (Some(Verdict::Denied(_)), _) | (_, Some(Outcome::AnyOf(_))) => false,
             (Some(Verdict::Mapped(_)), _) => true,

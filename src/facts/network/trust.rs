@@ -14,6 +14,17 @@ use super::{Obstacle, obstacle::classify};
 /// The issuer of every EKS API server's certificate.
 const CLUSTER_ISSUER: &str = "CN=kubernetes";
 
+/// Extensions of certificates that OpenSSL misses only under VERIFY_X509_STRICT, which Python sets since 3.13, and what it
+/// calls them. The authorities of older EKS clusters lack them.
+const STRICT: [&str; 4] =
+    ["authority key identifier", "subject key identifier", "basic constraints of ca cert not marked", "x509_strict"];
+
+/// Whether a client complains about what only strict checks of certificates want.
+pub(super) fn is_strict(pasted: &Pasted) -> bool {
+    let text = pasted.text.to_lowercase();
+    STRICT.iter().any(|words| text.contains(words))
+}
+
 /// Issuer of the certificate that the endpoint showed.
 pub(super) fn issuer(evidence: &Evidence) -> Fact<Option<String>> {
     let session = Fact::observed(&evidence.network.tls, "network.tls");
