@@ -117,6 +117,8 @@ facts! {
         "issuer" issuer: Fact<Option<String>>,
         /// Whether a certificate of somebody else is shown in the server's place.
         "isIntercepted" is_intercepted: Fact<bool>,
+        /// Whether the name is what fails, by what was seen, else by the pasted text.
+        "isNameTrouble" is_name_trouble: Fact<bool>,
         /// Whether a client complains that a certificate lacks extensions that only strict checks want.
         "isStrictClient" is_strict_client: Fact<bool>,
     }
@@ -146,6 +148,11 @@ pub(crate) fn derive(
         _ => obstacle::obstacle(evidence, &answers, &proxy),
     };
     let place = place::Place::of(evidence, pasted, cluster, is_somebody_elses);
+    let is_name_trouble = match &obstacle {
+        Fact::Known { value, source } => Fact::known(matches!(value, Some((Obstacle::Name, _))), source.clone()),
+        Fact::Unknown(_) if obstacle::speaks_of_name(&pasted.text) => Fact::known(true, "target.symptom"),
+        Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
+    };
     let proxy_is_in_the_way = proxy::is_in_the_way(pasted, &obstacle, &proxy);
     NetworkFacts {
         dns: step(&network.dns, "network.dns", |_| Reach::Reached),
@@ -180,6 +187,7 @@ pub(crate) fn derive(
             true => Fact::known(false, "target.principal"),
             false => trust::is_intercepted(evidence, pasted, kubeconfig),
         },
+        is_name_trouble,
         is_strict_client: Fact::known(trust::is_strict(pasted), "target.symptom"),
     }
 }

@@ -101,8 +101,8 @@ fn refused(failure: &Failure, has_proxy: bool) -> Option<Answer> {
         (false, true) => Some(403),
         (false, false) => None,
     });
-    let by_proxy = matches!(classify(failure), Obstacle::Proxy | Obstacle::OtherServer)
-        || has_proxy && is_bare_refusal(failure);
+    let by_proxy =
+        matches!(classify(failure), Obstacle::Proxy | Obstacle::OtherServer) || has_proxy && is_bare_refusal(failure);
     match status.filter(|_| !by_proxy)? {
         401 => Some(Answer::Unauthorized),
         403 if failure.message.contains("system:anonymous") => Some(Answer::Anonymous),

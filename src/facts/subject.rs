@@ -170,7 +170,10 @@ fn seen(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Seen> {
         // Somebody looked its role or user up, and nothing says that anybody else is meant.
         Observed::NotTried(_) if let Some(principal) = evidence.aws.principal.found() => {
             let (arn, user_id) = (principal.arn.clone(), principal.unique_id.clone());
-            Fact::known(Seen { arn, user_id, origin: SubjectOrigin::Target, observation: "aws.principal" }, "aws.principal")
+            Fact::known(
+                Seen { arn, user_id, origin: SubjectOrigin::Target, observation: "aws.principal" },
+                "aws.principal",
+            )
         }
         other => Fact::Unknown(why_unsettled(other, "aws.caller")),
     }

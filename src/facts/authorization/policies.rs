@@ -143,9 +143,10 @@ pub(super) fn gap(
     })
 }
 
-/// Whether only the policy that allows everything allows the action, as with custom resources.
+/// Whether only the policies for everything allow the action, as with custom resources.
 fn is_beyond_policies(action: &Action) -> bool {
-    access_policies::least_policy(action).is_none_or(|least| least.policy.name == "AmazonEKSClusterAdminPolicy")
+    const OF_EVERYTHING: [&str; 2] = ["AmazonEKSClusterAdminPolicy", "AmazonEKSAdminViewPolicy"];
+    access_policies::least_policy(action).is_none_or(|least| OF_EVERYTHING.contains(&least.policy.name.as_ref()))
 }
 
 /// ARN and scope of the least access policy that allows the action.

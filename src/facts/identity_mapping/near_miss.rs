@@ -155,7 +155,11 @@ impl Subject<'_> {
 
     /// Why a mapping does not let the identity in although it comes near.
     fn reason(&self, name: StoreName, record: &Record, mode: &Seen<AuthenticationMode>) -> Option<NearMissReason> {
-        if self.matches_as_written(record) { self.why_not_in_force(name, record, mode) } else { self.difference(record) }
+        if self.matches_as_written(record) {
+            self.why_not_in_force(name, record, mode)
+        } else {
+            self.difference(record)
+        }
     }
 
     fn near_miss(&self, store: StoreName, record: &Record, reason: NearMissReason) -> NearMiss {
@@ -320,7 +324,8 @@ pub fn in_vain(index: &MappingIndex) -> Vec<NearMiss> {
         let key = identity.canonical_arn.lookup_key();
         let mapping = index.map_in(&identity, AuthenticationMode::ConfigMap);
         let deciders: Vec<&EntryRef> = mapping.outcome.entries().collect();
-        let subject = Subject { identity: &identity, key: &key, arn: Arn::parse(&key).ok()?, mapping: &mapping, deciders };
+        let subject =
+            Subject { identity: &identity, key: &key, arn: Arn::parse(&key).ok()?, mapping: &mapping, deciders };
         Some(subject.near_miss(name, record, subject.reason(name, record, &index.mode)?))
     };
     store.records.iter().filter_map(near_miss).collect()

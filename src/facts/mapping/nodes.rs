@@ -3,13 +3,14 @@
 
 use super::super::{
     arn::Arn,
-    go_text,
-    subject::canonical,
+    authorization::asking::{Refusal, refusal},
     aws_auth::{Entry, EntryPrincipal},
+    go_text,
     identity_mapping::{DenialKind, NearMiss, NearMissReason, StoreName, Verdict},
     observed_symptom::Answer,
     pasted::Pasted,
     subject::SubjectKind,
+    subject::canonical,
     username::is_instance_id,
     value::{Fact, choice, facts},
 };
@@ -68,6 +69,30 @@ facts! {
     }
 }
 
+/// What a kubelet asks the API server about. Whoever is known as a node and asks about other things is none.
+const OF_KUBELETS: [&str; 20] = [
+    "certificatesigningrequests",
+    "configmaps",
+    "csidrivers",
+    "csinodes",
+    "endpoints",
+    "endpointslices",
+    "events",
+    "leases",
+    "nodes",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "resourceclaims",
+    "resourceslices",
+    "runtimeclasses",
+    "secrets",
+    "serviceaccounts",
+    "services",
+    "subjectaccessreviews",
+    "volumeattachments",
+];
+
 const USERNAME: &str = "system:node:{{EC2PrivateDNSName}}";
 const SESSION_USERNAME: &str = "system:node:{{SessionName}}";
 const GROUPS: [&str; 2] = ["system:bootstrappers", "system:nodes"];
@@ -81,11 +106,12 @@ pub(super) fn is_asked_about(seen: &Seen<'_>) -> bool {
 pub(crate) fn is_about_nodes(pasted: &Pasted) -> bool {
     let text = &pasted.text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let is_named = says(&["node", "kubelet", "instance", "karpenter", "worker", "join"]);
     let in_words =
         says(&["node", "kubelet", "instance"]) && says(&["join", "notready", "not ready", "kubelet", "register"]);
     let hints = |class| pasted.hinted.contains(&class);
     let in_own_words = hints(SymptomClass::Node) && !hints(SymptomClass::Forbidden);
-    pasted.shows(SymptomClass::Node) || in_words || in_own_words
+    pasted.shows(SymptomClass::Node) && is_named || in_words || in_own_words
 }
 
 /// Whether an entry of aws-auth was written for nodes.
@@ -229,6 +255,9 @@ pub(super) fn misuse(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Fact
     if let Some(standard) = standard_entry_of_nodes(seen, &is_node) {
         return standard;
     }
+    if let Some(refusal) = refusal(seen.evidence, seen.pasted).filter(is_no_kubelets) {
+        return Fact::known(Some(Misuse::PersonOnNodeTemplate), refusal.observation);
+    }
     if let Some(named) = named_by_session(seen, matched.as_ref()) {
         return named;
     }
@@ -274,7 +303,8 @@ fn is_misused(seen: &Seen<'_>, misuse: &Fact<Option<Misuse>>) -> Fact<bool> {
         return Fact::known(value.is_some(), source.clone());
     }
     let creator = seen.evidence.aws.create_cluster_event.found().map(|event| event.principal_arn.as_str());
-    let is_session = |arn: &&str| Arn::parse(arn).is_ok_and(|arn| arn.session().is_some_and(|name| !is_instance_id(name)));
+    let is_session =
+        |arn: &&str| Arn::parse(arn).is_ok_and(|arn| arn.session().is_some_and(|name| !is_instance_id(name)));
     let people = [creator, seen.subject.arn.value().map(String::as_str).filter(is_session)];
     let people: Vec<String> = people.into_iter().flatten().filter_map(|arn| canonical(arn).ok()).collect();
     let mut entries = seen.aws_auth_entries().filter(|entry| is_node_entry(entry));
@@ -286,6 +316,13 @@ fn is_misused(seen: &Seen<'_>, misuse: &Fact<Option<Misuse>>) -> Fact<bool> {
         return Fact::known(true, if is_person { AWS_AUTH } else { SYMPTOM });
     }
     misuse.as_ref().map(|_| false)
+}
+
+/// Whether a user with the name of a node is refused what no kubelet asks for.
+fn is_no_kubelets(refusal: &Refusal) -> bool {
+    let resource = refusal.words.action.as_ref().and_then(|action| action.resource.as_deref());
+    refusal.words.username.starts_with("system:node:")
+        && resource.is_some_and(|resource| !OF_KUBELETS.contains(&resource))
 }
 
 /// `system:node:i-…` is the name of a node only where EKS itself names it by its instance id.

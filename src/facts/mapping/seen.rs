@@ -129,9 +129,7 @@ impl<'a> Seen<'a> {
     pub(super) fn is_refused_login(&self) -> bool {
         match self.answer.value() {
             Some(answer) => *answer == Answer::Unauthorized,
-            None => {
-                self.pasted.shows(SymptomClass::Unauthorized) || nodes::is_asked_about(self)
-            }
+            None => self.pasted.shows(SymptomClass::Unauthorized) || nodes::is_asked_about(self),
         }
     }
 
@@ -206,7 +204,9 @@ impl<'a> Seen<'a> {
                 let mapping = self.index.map_in(identity, mode);
                 let refusals = [NearMissReason::NodeTemplate, NearMissReason::EntryType, NearMissReason::WrongKey];
                 let more = near_misses(identity, &self.index, &mapping).into_iter();
-                found.extend(more.filter(|one| refusals.contains(&one.reason) && !found.contains(one)).collect::<Vec<_>>());
+                found.extend(
+                    more.filter(|one| refusals.contains(&one.reason) && !found.contains(one)).collect::<Vec<_>>(),
+                );
             }
         }
         found

@@ -10,7 +10,10 @@ use super::super::{
     subject::canonical,
 };
 use super::nodes;
-use crate::evidence::{AccessConfig, AccessEntry, Cluster, Evidence, Observed};
+use crate::{
+    evidence::{AccessConfig, AccessEntry, Cluster, Evidence, Observed},
+    symptom::SymptomClass,
+};
 
 /// The evidence with what is missing supposed; nothing if neither store was read, or nothing is missing.
 pub(crate) fn suppose(evidence: &Evidence) -> Option<Evidence> {
@@ -26,7 +29,7 @@ pub(crate) fn suppose(evidence: &Evidence) -> Option<Evidence> {
     if !has_aws_auth {
         supposed.kubernetes.aws_auth = Observed::absent();
     }
-    suppose_mode(&mut supposed, has_entries, has_aws_auth);
+    suppose_cluster(&mut supposed, has_entries, has_aws_auth);
     suppose_rbac(&mut supposed);
     if !is_somebody_named(evidence) {
         supposed.target.principal = only_principal(evidence);
@@ -34,8 +37,8 @@ pub(crate) fn suppose(evidence: &Evidence) -> Option<Evidence> {
     (supposed != *evidence).then_some(supposed)
 }
 
-/// The cluster reads the stores that were read.
-fn suppose_mode(supposed: &mut Evidence, has_entries: bool, has_aws_auth: bool) {
+/// The cluster reads the stores that were read, and is in the account of the caller.
+fn suppose_cluster(supposed: &mut Evidence, has_entries: bool, has_aws_auth: bool) {
     let is_config_map = supposed.aws.access_entries.failure().is_some();
     let mode = match (has_entries, has_aws_auth) {
         (true, true) => "API_AND_CONFIG_MAP",
@@ -50,30 +53,27 @@ fn suppose_mode(supposed: &mut Evidence, has_entries: bool, has_aws_auth: bool) 
     let config = cluster.access_config.get_or_insert_with(AccessConfig::default);
     if config.authentication_mode.is_none() && !is_config_map {
         config.authentication_mode = Some(mode.to_owned());
-        supposed.aws.cluster = Observed::Found(cluster);
     }
+    if cluster.arn.is_none() {
+        let caller =
+            supposed.aws.caller.found().and_then(|caller| Some(Arn::parse(&caller.arn).ok()?.account.to_owned()));
+        cluster.arn = caller.map(|account| format!("arn:aws:eks::{account}:cluster/"));
+    }
+    supposed.aws.cluster = Observed::Found(cluster);
 }
 
-/// If one of the lists was read, the others are empty.
+/// The lists that were not read are empty.
 fn suppose_rbac(supposed: &mut Evidence) {
+    fn fill<T>(list: &mut Observed<Vec<T>>) {
+        if !list.is_settled() {
+            *list = Observed::Found(Vec::new());
+        }
+    }
     let kubernetes = &mut supposed.kubernetes;
-    let is_any = kubernetes.cluster_roles.is_settled()
-        || kubernetes.roles.is_settled()
-        || kubernetes.cluster_role_bindings.is_settled()
-        || kubernetes.role_bindings.is_settled();
-    let fill = |is_settled: bool| is_any && !is_settled;
-    if fill(kubernetes.cluster_roles.is_settled()) {
-        kubernetes.cluster_roles = Observed::Found(Vec::new());
-    }
-    if fill(kubernetes.roles.is_settled()) {
-        kubernetes.roles = Observed::Found(Vec::new());
-    }
-    if fill(kubernetes.cluster_role_bindings.is_settled()) {
-        kubernetes.cluster_role_bindings = Observed::Found(Vec::new());
-    }
-    if fill(kubernetes.role_bindings.is_settled()) {
-        kubernetes.role_bindings = Observed::Found(Vec::new());
-    }
+    fill(&mut kubernetes.cluster_roles);
+    fill(&mut kubernetes.cluster_role_bindings);
+    fill(&mut kubernetes.roles);
+    fill(&mut kubernetes.role_bindings);
 }
 
 fn is_somebody_named(evidence: &Evidence) -> bool {
@@ -105,6 +105,15 @@ fn only_principal(evidence: &Evidence) -> Option<String> {
     }
     let key = |arn: &String| go_text::lower(&canonical(arn).unwrap_or_else(|_| arn.clone()));
     let first = named.first()?.clone();
+    // A creator that is refused is a person, even if its role is the nodes' as well.
+    let creator = evidence.aws.create_cluster_event.found().map(|event| &event.principal_arn);
+    if of_nodes
+        && pasted.shows(SymptomClass::Unauthorized)
+        && creator.is_some_and(|creator| key(creator) == key(&first))
+    {
+        let role = Arn::parse(&first).ok()?;
+        return Some(format!("arn:{}:sts::{}:assumed-role/{}/creator", role.partition, role.account, role.name()));
+    }
     named.iter().all(|arn| key(arn) == key(&first)).then_some(first)
 }
 

@@ -30,6 +30,13 @@ pub(super) fn requests(evidence: &Evidence) -> [(&'static str, Request<'_>); 5] 
     ]
 }
 
+/// Whether a text says that a name does not resolve.
+pub(super) fn speaks_of_name(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let words = ["no such host", "resolve", "nxdomain", "getaddrinfo", "name or service not known", "name resolution"];
+    words.iter().any(|word| text.contains(word)) && !text.contains("resolved")
+}
+
 /// Whether a refusal lacks the words of an API server, which names who may not do what. Behind a proxy it is the proxy's.
 pub(crate) fn is_bare_refusal(failure: &Failure) -> bool {
     let words = failure.message.to_lowercase();

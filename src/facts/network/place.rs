@@ -25,12 +25,7 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn of(
-        evidence: &Evidence,
-        pasted: &Pasted,
-        cluster: &'a ClusterFacts,
-        is_somebody_elses: bool,
-    ) -> Self {
+    pub(super) fn of(evidence: &Evidence, pasted: &Pasted, cluster: &'a ClusterFacts, is_somebody_elses: bool) -> Self {
         let network = &evidence.network;
         let local = own(&network.local_addresses, "network.localAddresses", is_somebody_elses);
         let egress = own(&network.egress_address, "network.egressAddress", is_somebody_elses);
