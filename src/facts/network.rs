@@ -188,7 +188,7 @@ pub(crate) fn derive(
             false => trust::is_intercepted(evidence, pasted, kubeconfig),
         },
         is_name_trouble,
-        is_strict_client: Fact::known(trust::is_strict(pasted), "target.symptom"),
+        is_strict_client: trust::is_strict(pasted),
     }
 }
 

@@ -53,7 +53,7 @@ facts! {
         /// Whether the question is about nodes, and not about somebody who is refused.
         "isMeant" is_meant: bool,
         /// Whether the question is about nodes, or about the role of one.
-        "isConcerned" is_concerned: bool,
+        "isConcerned" is_concerned: Fact<bool>,
         /// Whether a mapping for nodes and its users do not fit together, or seem not to.
         "isMisused" is_misused: Fact<bool>,
         /// What is wrong with the mapping of the nodes' role.
@@ -154,7 +154,10 @@ pub(super) fn derive(seen: &Seen<'_>, misuse: &Fact<Option<Misuse>>) -> NodeFact
     };
     let is_person = is_subject.is(&false) && seen.answer.is(&Answer::Unauthorized);
     NodeFacts {
-        is_concerned: is_asked_about(seen) || is_subject.is(&true),
+        is_concerned: match &is_subject {
+            _ if is_asked_about(seen) => Fact::known(true, SYMPTOM),
+            is_subject => is_subject.clone(),
+        },
         is_misused: is_misused(seen, misuse),
         is_meant: is_asked_about(seen) && !is_person,
         is_subject,

@@ -91,7 +91,10 @@ pub(super) fn obstacle(
     }
     for (observation, request) in requests(evidence) {
         if let Request::Failed(failure) = request {
-            let obstacle = if is_bare_refusal(failure) { Obstacle::Proxy } else { classify(failure) };
+            let obstacle = match classify(failure) {
+                Obstacle::Other if is_bare_refusal(failure) => Obstacle::Proxy,
+                obstacle => obstacle,
+            };
             return Fact::known(Some((obstacle, failure.summary())), observation);
         }
     }

@@ -19,10 +19,20 @@ const CLUSTER_ISSUER: &str = "CN=kubernetes";
 const STRICT: [&str; 4] =
     ["authority key identifier", "subject key identifier", "basic constraints of ca cert not marked", "x509_strict"];
 
+/// What OpenSSL says where a certificate is refused for a reason that has nothing to do with strictness.
+const OTHERWISE: [&str; 5] = ["issuer", "self-signed", "self signed", "expired", "hostname"];
+
 /// Whether a client complains about what only strict checks of certificates want.
-pub(super) fn is_strict(pasted: &Pasted) -> bool {
+pub(super) fn is_strict(pasted: &Pasted) -> Fact<bool> {
     let text = pasted.text.to_lowercase();
-    STRICT.iter().any(|words| text.contains(words))
+    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    let is_python = says(&["certificate_verify_failed"]);
+    match says(&STRICT) {
+        false if is_python && !says(&OTHERWISE) => {
+            Fact::unknown("target.symptom", "the message does not say why the certificate is refused")
+        }
+        is_strict => Fact::known(is_strict, "target.symptom"),
+    }
 }
 
 /// Issuer of the certificate that the endpoint showed.
