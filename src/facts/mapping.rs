@@ -112,6 +112,8 @@ facts! {
         "principalPath" principal_path: Fact<PrincipalPath>,
         /// Why a root or federated user is not mapped.
         "rootUser" root_user: Fact<Option<RootUser>>,
+        /// Whether the subject is a root or federated user, or something names the root user who is not meant.
+        "isRootConcerned" is_root_concerned: Fact<bool>,
         /// What the entry was made for, if it is used for something else.
         "misuse" misuse: Fact<Option<Misuse>>,
         /// The aws-auth ConfigMap as an object.
@@ -238,6 +240,7 @@ pub(crate) fn derive(evidence: &Evidence, known: Known<'_>) -> MappingFacts {
         matched: seen.matched_fact(),
         near_misses: Fact::known(Vec::new(), "the mapping"),
         principal_path: principal_path(known.subject),
+        is_root_concerned: near::is_root_concerned(&seen, &near_misses),
         root_user: near::root_user(&seen, &near_misses),
         config_map: config_map::derive(&seen, &near_misses),
         creator: creator::derive(&seen, &near_misses),

@@ -154,6 +154,16 @@ fn would_allow(seen: &Seen<'_>, near_miss: &NearMiss) -> Fact<bool> {
     }
 }
 
+/// Whether the subject is a root or federated user, or something names the root user who is not meant.
+pub(super) fn is_root_concerned(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Fact<bool> {
+    seen.subject.kind.clone().and_then(|kind| match kind {
+        SubjectKind::Root | SubjectKind::FederatedUser => Fact::known(true, "the subject"),
+        _ => near_misses.as_ref().map(|near_misses| {
+            near_misses.iter().any(|near_miss| near_miss.reason == NearMissReason::RootMeantAccount)
+        }),
+    })
+}
+
 /// Why a root or federated user is not mapped, or what `:root` was meant to be.
 pub(super) fn root_user(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Fact<Option<RootUser>> {
     let denied = match &seen.verdict {

@@ -3,7 +3,7 @@
 
 use super::super::{
     arn::Arn,
-    authorization::asking::{Refusal, refusal},
+    authorization::asking::refusal,
     aws_auth::{Entry, EntryPrincipal},
     go_text,
     identity_mapping::{DenialKind, NearMiss, NearMissReason, StoreName, Verdict},
@@ -258,8 +258,8 @@ pub(super) fn misuse(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Fact
     if let Some(standard) = standard_entry_of_nodes(seen, &is_node) {
         return standard;
     }
-    if let Some(refusal) = refusal(seen.evidence, seen.pasted).filter(is_no_kubelets) {
-        return Fact::known(Some(Misuse::PersonOnNodeTemplate), refusal.observation);
+    if let Some(observation) = asks_what_no_kubelet_asks(seen) {
+        return Fact::known(Some(Misuse::PersonOnNodeTemplate), observation);
     }
     if let Some(named) = named_by_session(seen, matched.as_ref()) {
         return named;
@@ -321,11 +321,19 @@ fn is_misused(seen: &Seen<'_>, misuse: &Fact<Option<Misuse>>) -> Fact<bool> {
     misuse.as_ref().map(|_| false)
 }
 
-/// Whether a user with the name of a node is refused what no kubelet asks for.
-fn is_no_kubelets(refusal: &Refusal) -> bool {
-    let resource = refusal.words.action.as_ref().and_then(|action| action.resource.as_deref());
-    refusal.words.username.starts_with("system:node:")
-        && resource.is_some_and(|resource| !OF_KUBELETS.contains(&resource))
+/// Where a user with the name of a node is refused what no kubelet asks for.
+fn asks_what_no_kubelet_asks(seen: &Seen<'_>) -> Option<&'static str> {
+    let is_other = |resource: &str| !OF_KUBELETS.contains(&resource);
+    if let Some(refusal) = refusal(seen.evidence, seen.pasted)
+        && let Some(resource) = refusal.words.action.as_ref().and_then(|action| action.resource.as_deref())
+    {
+        let is_node = refusal.words.username.starts_with("system:node:");
+        return (is_node && is_other(resource)).then_some(refusal.observation);
+    }
+    // The rest of the message may have been cut off.
+    let (_, rest) = seen.pasted.text.split_once("User \"system:node:")?;
+    let resource = rest.split_once("cannot ")?.1.split_once("resource \"")?.1.split('"').next()?;
+    is_other(resource).then_some(SYMPTOM)
 }
 
 /// `system:node:i-…` is the name of a node only where EKS itself names it by its instance id.

@@ -9,30 +9,33 @@ use super::super::{
     pasted::Pasted,
     subject::canonical,
 };
-use super::nodes;
+use super::{log, nodes};
 use crate::{
     evidence::{AccessConfig, AccessEntry, Cluster, Evidence, Observed},
     symptom::SymptomClass,
 };
 
-/// The evidence with what is missing supposed; nothing if neither store was read, or nothing is missing.
+/// The evidence with what is missing supposed; nothing if no store and no log was read, or nothing is missing.
 pub(crate) fn suppose(evidence: &Evidence) -> Option<Evidence> {
     let (has_entries, has_aws_auth) =
         (evidence.aws.access_entries.is_settled(), evidence.kubernetes.aws_auth.is_settled());
-    if !has_entries && !has_aws_auth {
+    let logged = log::only_refused(evidence.logs.authenticator.found().map(Vec::as_slice).unwrap_or_default());
+    if !has_entries && !has_aws_auth && logged.is_none() {
         return None;
     }
     let mut supposed = evidence.clone();
-    if !has_entries {
-        supposed.aws.access_entries = Observed::absent();
+    if has_entries || has_aws_auth {
+        if !has_entries {
+            supposed.aws.access_entries = Observed::absent();
+        }
+        if !has_aws_auth {
+            supposed.kubernetes.aws_auth = Observed::absent();
+        }
+        suppose_cluster(&mut supposed, has_entries, has_aws_auth);
+        suppose_rbac(&mut supposed);
     }
-    if !has_aws_auth {
-        supposed.kubernetes.aws_auth = Observed::absent();
-    }
-    suppose_cluster(&mut supposed, has_entries, has_aws_auth);
-    suppose_rbac(&mut supposed);
     if !is_somebody_named(evidence) {
-        supposed.target.principal = only_principal(evidence);
+        supposed.target.principal = logged.or_else(|| only_principal(evidence));
     }
     (supposed != *evidence).then_some(supposed)
 }
