@@ -1,4 +1,5 @@
-//! Embeds the rules and the scenarios: a rule exists because its file exists, there is no list to keep in step.
+//! Embeds the rules and the scenarios: a rule exists because its file exists, there is no list to keep in step. Rules are
+//! embedded as JSON too, which is read ten times as fast as YAML.
 
 #![expect(clippy::disallowed_methods, reason = "a build script reads files and talks to cargo")]
 
@@ -17,12 +18,26 @@ fn main() -> io::Result<()> {
         for file in &files {
             let name = file.strip_prefix(&format!("{folder}/")).unwrap_or(file);
             let path = fs::canonicalize(file)?;
-            writeln!(table, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
+            let json = if folder == "rules" { format!(", {:?}", to_json(file)?) } else { String::new() };
+            writeln!(table, "    ({name:?}, include_str!({path:?}){json}),").map_err(io::Error::other)?;
         }
         table.push_str("]\n");
         fs::write(Path::new(&out).join(format!("{folder}.rs")), table)?;
     }
     Ok(())
+}
+
+/// A rule file as JSON; its keys keep their order. What is wrong with a file is said by the program's own tests.
+fn to_json(file: &str) -> io::Result<String> {
+    let options = serde_yaml::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+    };
+    let text = fs::read_to_string(file)?;
+    let value: serde_json::Value = serde_yaml::from_str_with_options(&text, options)
+        .map_err(|error| io::Error::other(format!("{file}: {error}")))?;
+    Ok(value.to_string())
 }
 
 /// Folders of fixtures that only tests read.

@@ -86,7 +86,8 @@ const RULES_EXAMPLES: &str = "\
 Examples:
   eks-doctor rules list
   eks-doctor rules show mapping/role-path
-  eks-doctor rules lint ./my-rules";
+  eks-doctor rules lint ./my-rules
+  eks-doctor rules pages ./site/causes";
 
 /// How a report is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -262,6 +263,14 @@ pub enum RulesCommand {
     Lint {
         /// A folder with rules of your own; without one, the built-in rules are checked.
         dir: Option<PathBuf>,
+    },
+    /// Write a page in Markdown for every rule, and their index.
+    Pages {
+        /// The folder for the pages; it is made if it does not exist.
+        dir: PathBuf,
+        /// A folder with rules of your own.
+        #[arg(long, value_name = "DIR")]
+        rules: Option<PathBuf>,
     },
 }
 

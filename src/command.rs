@@ -369,13 +369,31 @@ fn rules(command: RulesCommand, look: Look) -> Result<u8, Error> {
             write_out(|out| out.write_all(text.as_bytes()))?;
         }
         RulesCommand::Lint { dir } => {
-            let library = library(dir.as_ref())?;
-            let of_user =
-                dir.map(|dir| rule_files(&dir)).transpose()?.map_or(library.rules().len(), |files| files.len());
-            write_out(|out| writeln!(out, "{of_user} rules are well-formed"))?;
+            let files = dir.map_or_else(|| Ok(Library::embedded_files()), |dir| rule_files(&dir))?;
+            Library::load(&files).map_err(Error::Input)?;
+            write_out(|out| writeln!(out, "{} files are well-formed", files.len()))?;
+        }
+        RulesCommand::Pages { dir, rules } => {
+            let library = library(rules.as_ref())?;
+            write_pages(&library, &dir).map_err(|error| {
+                let error = InputError::new(dir.display().to_string(), format!("the pages cannot be written: {error}"));
+                error.help("name a folder that you may write to")
+            })?;
+            write_out(|out| writeln!(out, "{} pages and index.md are in {}", library.rules().len(), dir.display()))?;
         }
     }
     Ok(0)
+}
+
+fn write_pages(library: &Library, dir: &Path) -> io::Result<()> {
+    for rule in library.rules() {
+        let path = dir.join(format!("{}.md", rule.id));
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        render::rule_page(rule, &mut io::BufWriter::new(fs::File::create(path)?))?;
+    }
+    let mut index = io::BufWriter::new(fs::File::create(dir.join("index.md"))?);
+    writeln!(index, "# Causes")?;
+    render::rule_index(library.rules(), ".md", &mut index)
 }
 
 fn demo(args: &DemoArgs, look: Look) -> Result<u8, Error> {

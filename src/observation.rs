@@ -8,7 +8,13 @@ pub const OBSERVATIONS: &[(&str, &str, Actor)] = &[
     ("aws.profileNames", "aws configure list-profiles", Actor::You),
     ("aws.credentials", "aws configure list", Actor::You),
     ("aws.caller", "aws sts get-caller-identity", Actor::You),
-    ("aws.principal", "aws iam get-role --role-name {{ subject.name }}", Actor::AwsAdmin),
+    (
+        "aws.principal",
+        "{% if subject.kind == 'user' %}aws iam get-user --user-name {{ subject.name }}\
+         {% elif subject.kind == 'root' %}aws sts get-caller-identity\
+         {% else %}aws iam get-role --role-name {{ subject.name }}{% endif %}",
+        Actor::AwsAdmin,
+    ),
     (
         "aws.cluster",
         "aws eks describe-cluster --name {{ cluster.name }} --region {{ cluster.region }}",

@@ -11,7 +11,7 @@ mod recognition;
 mod rules;
 mod terminal;
 
-pub use explain::explain;
+pub use explain::{explain, index as rule_index, page as rule_page};
 pub use look::Look;
 pub use recognition::{recognition, recognition_json};
 pub use rules::{list as rule_list, list_json as rule_list_json, scenarios as scenario_list};

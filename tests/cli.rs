@@ -272,3 +272,22 @@ fn large_clusters_are_diagnosed() {
     assert_eq!(report["findings"][0]["id"], "mapping/none", "{}", run.err);
     assert_eq!(report["findings"][0]["verdict"], "confirmed");
 }
+
+#[test]
+fn every_rule_has_a_page_and_the_index_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("causes");
+    let done = run(&["rules", "pages", dir.to_str().unwrap()]);
+    assert_eq!(done.status, 0, "{}", done.err);
+    let index = fs::read_to_string(dir.join("index.md")).unwrap();
+    let links: Vec<&str> =
+        index.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(to, _)| to).collect();
+    assert!(links.len() > 50, "{index}");
+    for link in links {
+        let page = fs::read_to_string(dir.join(link)).unwrap();
+        assert!(page.starts_with("# ") && page.contains("\n## Fix, by ") && page.contains("```sh\n"), "{page}");
+        assert!(!page.contains("cannot be shown"), "{page}");
+        assert_eq!(page.matches("```").count() % 2, 0, "{page}");
+    }
+    assert_eq!(run(&["rules", "pages", "/proc/nowhere"]).status, 2);
+}

@@ -6,12 +6,12 @@
     reason = "a test ends at the first surprise, and runs the real thing"
 )]
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use eks_doctor::{
     evidence::Evidence,
     report::Report,
-    rule::{Library, Stage, rule_schema},
+    rule::{Library, rule_schema},
     scenario,
 };
 
@@ -47,19 +47,14 @@ fn the_schema_of_rules_is_current() {
 #[test]
 fn the_index_of_rules_is_current() {
     let library = Library::load(&[]).unwrap();
-    let mut by_stage: BTreeMap<Stage, Vec<String>> = BTreeMap::new();
-    for rule in library.rules() {
-        let line = format!("| [{}]({}.yaml) | {} |", rule.id, rule.id, rule.title.source());
-        by_stage.entry(rule.stage).or_default().push(line);
-    }
     let mut text = String::from(
         "# Rules\n\nOne file per cause; its path is its id. The format is described by `rule.schema.json`, how to add a \
          rule by `CONTRIBUTING.md`. Fixes that several rules share are in `recipes/`.\n\nThis index is generated: \
          `EKS_DOCTOR_BLESS=1 cargo test --test generated`.\n",
     );
-    for (stage, lines) in by_stage {
-        text.push_str(&format!("\n## {stage}\n\n| rule | what is wrong |\n| --- | --- |\n{}\n", lines.join("\n")));
-    }
+    let mut index = Vec::new();
+    eks_doctor::render::rule_index(library.rules(), ".yaml", &mut index).unwrap();
+    text.push_str(&String::from_utf8(index).unwrap());
     is_current("rules/README.md", &text);
 }
 

@@ -133,23 +133,10 @@ fn malformed_rules_are_refused_with_place_and_suggestion() {
     );
 }
 
-/// The files of the rules folder, as a user would hand them in.
-fn as_user_files() -> Vec<(String, String)> {
-    let rules = root().join("rules");
-    let folders = fs::read_dir(&rules).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
-    files
-        .map(|file| {
-            let path = file.strip_prefix(&rules).unwrap().to_string_lossy().replace('\\', "/");
-            (path, fs::read_to_string(&file).unwrap())
-        })
-        .collect()
-}
-
 /// The program takes the templates of its own rules as they are; here they are checked as those of users are.
 #[test]
 fn the_rules_of_the_program_are_well_formed() {
-    let files = as_user_files();
+    let files = Library::embedded_files();
     let library = Library::load(&files).unwrap_or_else(|errors| {
         panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     });

@@ -11,85 +11,149 @@ use crate::{
         Facts,
         value::{Describe, Node, Schema, Unknown},
     },
-    rule::{self, Fix, Renderer, Rule, SymptomClass, Template},
+    rule::{self, Fix, Renderer, Rule, Stage, SymptomClass, Template},
 };
+
+/// One cause in full, before it is laid out.
+struct Page<'a> {
+    id: &'a str,
+    title: String,
+    because: String,
+    sections: Vec<Section>,
+    docs: &'a [String],
+}
+
+struct Section {
+    head: String,
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Prose(String),
+    /// What the commands are for, if it is not what the section is for, and the commands.
+    Commands(&'static str, Vec<String>),
+}
+
+impl<'a> Page<'a> {
+    fn of(rule: &'a Rule) -> Self {
+        let schema = Facts::schema();
+        let nothing = Node::Unknown(Unknown::default());
+        let renderer = Renderer::new(&schema, &nothing);
+        let list = rule.each.as_deref().and_then(|list| rule::schema_of(list, &schema));
+        let it = match list.map(Schema::required) {
+            Some(Schema::List(element)) => Some(renderer.element(element, &nothing)),
+            _ => None,
+        };
+        let text = |template: &Template| renderer.render(template, it.as_ref());
+        let symptoms: Vec<&str> = rule.explains.iter().map(|class| in_words(*class)).collect();
+        let mut sections = vec![Section::prose("How it looks", symptoms.join("; "))];
+        sections.extend(rule.recognise.as_ref().map(|how| Section::prose("How to recognise it by hand", text(how))));
+        let holds: Vec<String> = rule.when.in_words().into_iter().chain(rule.unless.in_words_denied()).collect();
+        sections.push(Section::prose("When it is the cause", holds.join("; ")));
+        if !rule.refines.is_empty() {
+            sections.push(Section::prose("It makes more precise", rule.refines.join(", ")));
+        }
+        sections.extend(rule.fixes.iter().map(|fix| Section::of_fix(fix, &text)));
+        Self { id: &rule.id, title: text(&rule.title), because: text(&rule.because), sections, docs: &rule.docs }
+    }
+}
+
+impl Section {
+    fn prose(head: &str, body: String) -> Self {
+        Self { head: head.to_owned(), parts: vec![Part::Prose(body)] }
+    }
+
+    fn of_fix(fix: &Fix, text: &dyn Fn(&Template) -> String) -> Self {
+        let mut parts = Vec::new();
+        let conditions: Vec<String> = fix.when.in_words().into_iter().chain(fix.unless.in_words_denied()).collect();
+        if !conditions.is_empty() {
+            parts.push(Part::Prose(format!("offered if {}", conditions.join("; "))));
+        }
+        parts.extend(fix.warning.as_ref().map(|warning| Part::Prose(format!("Warning: {}", text(warning)))));
+        if !fix.requires.is_empty() {
+            parts.push(Part::Prose(format!("needs {}", fix.requires.join(", "))));
+        }
+        for (head, templates) in [("", &fix.run), ("Undo", &fix.undo), ("Verify", &fix.verify)] {
+            if !templates.is_empty() {
+                parts.push(Part::Commands(head, templates.iter().map(text).collect()));
+            }
+        }
+        Self { head: format!("Fix, by {}: {}", actor(fix.actor), decapitalized(&text(&fix.title))), parts }
+    }
+}
 
 /// Writes one cause in full.
 ///
 /// # Errors
 /// The writer fails.
 pub fn explain(rule: &Rule, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    let schema = Facts::schema();
-    let nothing = Node::Unknown(Unknown::default());
-    let renderer = Renderer::new(&schema, &nothing);
-    let list = rule.each.as_deref().and_then(|list| rule::schema_of(list, &schema));
-    let it = match list.map(Schema::required) {
-        Some(Schema::List(element)) => Some(renderer.element(element, &nothing)),
-        _ => None,
-    };
-    let text = |template: &Template| renderer.render(template, it.as_ref());
-
-    writeln!(
-        out,
-        "{}   {}\n",
-        look.tone(Tone::Strong, &look.line(&text(&rule.title))),
-        look.tone(Tone::Faint, &rule.id)
-    )?;
-    writeln!(out, "{}", look.prose(&text(&rule.because), 2))?;
-    let symptoms: Vec<&str> = rule.explains.iter().map(|class| in_words(*class)).collect();
-    section("How it looks", &symptoms.join("; "), look, out)?;
-    if let Some(recognise) = &rule.recognise {
-        section("How to recognise it by hand", &text(recognise), look, out)?;
-    }
-    let holds: Vec<String> = rule.when.in_words().into_iter().chain(rule.unless.in_words_denied()).collect();
-    section("When it is the cause", &holds.join("; "), look, out)?;
-    if !rule.refines.is_empty() {
-        section("It makes more precise", &rule.refines.join(", "), look, out)?;
-    }
-    for fix in &rule.fixes {
-        write_fix(fix, &text, look, out)?;
+    let page = Page::of(rule);
+    writeln!(out, "{}   {}\n", look.tone(Tone::Strong, &look.line(&page.title)), look.tone(Tone::Faint, page.id))?;
+    writeln!(out, "{}", look.prose(&page.because, 2))?;
+    for section in &page.sections {
+        writeln!(out, "\n{}", look.tone(Tone::Strong, &look.prose(&section.head, 0)))?;
+        for part in &section.parts {
+            match part {
+                Part::Prose(body) => writeln!(out, "{}", look.prose(body, 2))?,
+                Part::Commands(head, commands) => {
+                    if !head.is_empty() {
+                        writeln!(out, "  {head}")?;
+                    }
+                    let lines = commands.iter().flat_map(|command| command.lines());
+                    lines.into_iter().try_for_each(|line| writeln!(out, "    {}", look.visible(line)))?;
+                }
+            }
+        }
     }
     writeln!(out, "\n{}", look.tone(Tone::Strong, "Read more"))?;
-    rule.docs.iter().try_for_each(|link| writeln!(out, "  {link}"))
+    page.docs.iter().try_for_each(|link| writeln!(out, "  {link}"))
 }
 
-fn section(head: &str, body: &str, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "\n{}\n{}", look.tone(Tone::Strong, head), look.prose(body, 2))
+/// Writes one cause in full as a page in Markdown.
+///
+/// # Errors
+/// The writer fails.
+pub fn page(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
+    let page = Page::of(rule);
+    writeln!(out, "# {}\n\n`{}`\n\n{}", markdown(&page.title), page.id, markdown(&page.because))?;
+    for section in &page.sections {
+        writeln!(out, "\n## {}", markdown(&section.head))?;
+        for part in &section.parts {
+            match part {
+                Part::Prose(body) => writeln!(out, "\n{}", markdown(body))?,
+                Part::Commands(head, commands) => {
+                    if !head.is_empty() {
+                        writeln!(out, "\n{head}:")?;
+                    }
+                    writeln!(out, "\n```sh\n{}\n```", commands.join("\n"))?;
+                }
+            }
+        }
+    }
+    writeln!(out, "\n## Read more\n")?;
+    page.docs.iter().try_for_each(|link| writeln!(out, "- <{link}>"))
 }
 
-fn write_fix(fix: &Fix, text: &dyn Fn(&Template) -> String, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    let head = format!("Fix, by {}: {}", actor(fix.actor), decapitalized(&text(&fix.title)));
-    writeln!(out, "\n{}", look.tone(Tone::Strong, &look.prose(&head, 0)))?;
-    let conditions: Vec<String> = fix.when.in_words().into_iter().chain(fix.unless.in_words_denied()).collect();
-    if !conditions.is_empty() {
-        writeln!(out, "{}", look.prose(&format!("offered if {}", conditions.join("; ")), 2))?;
-    }
-    if let Some(warning) = &fix.warning {
-        writeln!(out, "{}", look.prose(&format!("Warning: {}", text(warning)), 2))?;
-    }
-    commands(&fix.run, text, look, out)?;
-    if !fix.requires.is_empty() {
-        writeln!(out, "{}", look.prose(&format!("needs {}", fix.requires.join(", ")), 4))?;
-    }
-    for (head, templates) in [("  Undo", &fix.undo), ("  Verify", &fix.verify)] {
-        if !templates.is_empty() {
-            writeln!(out, "{head}")?;
-            commands(templates, text, look, out)?;
+/// Writes the index of all pages in Markdown: a table per stage, with a link to `<id><extension>`.
+///
+/// # Errors
+/// The writer fails.
+pub fn index(rules: &[Rule], extension: &str, out: &mut dyn Write) -> io::Result<()> {
+    for stage in Stage::ALL {
+        let mut of_stage = rules.iter().filter(|rule| rule.stage == stage).peekable();
+        if of_stage.peek().is_some() {
+            writeln!(out, "\n## {stage}\n\n| rule | what is wrong |\n| --- | --- |")?;
+        }
+        for rule in of_stage {
+            writeln!(out, "| [{id}]({id}{extension}) | {} |", rule.title.source(), id = rule.id)?;
         }
     }
     Ok(())
 }
 
-fn commands(
-    templates: &[Template],
-    text: &dyn Fn(&Template) -> String,
-    look: Look,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for template in templates {
-        text(template).lines().try_for_each(|line| writeln!(out, "    {}", look.visible(line)))?;
-    }
-    Ok(())
+/// Text whose placeholders are no tags.
+fn markdown(text: &str) -> String {
+    text.replace('<', "&lt;")
 }
 
 /// A symptom class as people see it.

@@ -14,8 +14,8 @@ use crate::{
     facts::{Facts, value::Describe},
 };
 
-/// The rule files inside the binary: path below `rules/` and text.
-static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+/// The rule files inside the binary: path below `rules/`, text, and the same as JSON.
+static EMBEDDED: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
 /// The folder of the fixes that several rules share.
 const RECIPES: &str = "recipes/";
@@ -34,8 +34,8 @@ impl Library {
     /// Everything that is wrong with any file, in the order of files and lines.
     pub fn load(user_files: &[(String, String)]) -> Result<Self, Vec<InputError>> {
         let mut files: BTreeMap<String, File<'_>> = BTreeMap::new();
-        for (path, text) in EMBEDDED {
-            files.insert(id_of(path), File { path, text, is_embedded: true });
+        for (path, text, json) in EMBEDDED {
+            files.insert(id_of(path), File { path, text, embedded: Some(json) });
         }
         let mut errors = Vec::new();
         let mut of_user: BTreeMap<String, &str> = BTreeMap::new();
@@ -45,7 +45,7 @@ impl Library {
                 let error = InputError::new(path, format!("the id `{id}` is taken by {other}"));
                 errors.push(error.help("keep one of the two files"));
             }
-            files.insert(id, File { path, text, is_embedded: false });
+            files.insert(id, File { path, text, embedded: None });
         }
         let schema = Facts::schema();
         let mut recipes = check::Recipes::new();
@@ -71,6 +71,11 @@ impl Library {
         } else {
             Err(errors)
         }
+    }
+
+    /// The files inside the binary, as [`Library::load`] takes them to check them to the last template.
+    pub fn embedded_files() -> Vec<(String, String)> {
+        EMBEDDED.iter().map(|(path, text, _)| ((*path).to_owned(), (*text).to_owned())).collect()
     }
 
     /// The rules, sorted by id.

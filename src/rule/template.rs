@@ -87,6 +87,7 @@ fn environment() -> Environment<'static> {
     // `safe` would let a rule print a value into a command unquoted.
     environment.remove_filter("safe");
     environment.add_filter("words", words);
+    environment.add_filter("first", first);
     environment.set_formatter(|out, state, value| {
         if let Some(fact) = value.downcast_object_ref::<Unfilled>() {
             return Ok(out.write_str(&fact.placeholder)?);
@@ -107,6 +108,14 @@ fn environment() -> Environment<'static> {
 fn words(list: &Value) -> Result<Value, Error> {
     let words: Vec<String> = list.try_iter()?.map(|word| word.to_string()).collect();
     Ok(Value::from_safe_string(shell::join(words.iter().map(String::as_str))))
+}
+
+/// The filter `first`: the first element of a list, or the placeholder of a list that is unknown.
+fn first(list: &Value) -> Result<Value, Error> {
+    match list.downcast_object_ref::<Unfilled>() {
+        Some(_) => Ok(list.clone()),
+        None => Ok(list.try_iter()?.next().unwrap_or_default()),
+    }
 }
 
 impl Renderer {
@@ -251,7 +260,7 @@ impl Trial {
 impl<'a> Checker<'a> {
     /// A checker for the templates of one file, whose templates are taken as they are if it is embedded.
     pub(crate) fn new(file: &super::check::File<'a>, facts: &'a Schema, it: Option<&'a Schema>) -> Self {
-        let trial = (!file.is_embedded).then(|| Trial::new(facts, it));
+        let trial = file.embedded.is_none().then(|| Trial::new(facts, it));
         Self { file: file.path, text: file.text, facts, it, trial }
     }
 
