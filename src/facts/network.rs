@@ -20,7 +20,7 @@ mod place;
 mod proxy;
 mod trust;
 
-pub(crate) use obstacle::{classify, is_bare_refusal};
+pub(crate) use obstacle::{classify, is_bare_refusal, may_answer_itself};
 
 choice! {
     /// How a step of the way ended.

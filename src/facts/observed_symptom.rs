@@ -4,7 +4,7 @@ use super::{
     authorization::asking::is_about,
     exec::{ExecFacts, ExecOutcome},
     kubeconfig::{KubeconfigFacts, KubeconfigState},
-    network::{NetworkFacts, Obstacle, classify, is_bare_refusal},
+    network::{NetworkFacts, Obstacle, classify, is_bare_refusal, may_answer_itself},
     pasted::Pasted,
     value::{Fact, choice, facts},
 };
@@ -66,7 +66,7 @@ fn answer(evidence: &Evidence, asked: &Action) -> Fact<Answer> {
     if evidence.target.principal.is_some() {
         return Fact::unknown("kubernetes.whoami", "what is seen from here belongs to somebody else");
     }
-    let has_proxy = evidence.network.proxy.found().is_some();
+    let has_proxy = may_answer_itself(evidence);
     if is_about(evidence, asked) {
         match &kubernetes.action_attempt {
             Observed::Found(_) => return Fact::known(Answer::Allowed, "kubernetes.actionAttempt"),

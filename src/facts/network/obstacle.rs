@@ -20,7 +20,7 @@ pub(super) enum Request<'a> {
 /// The requests that were made, by observation.
 pub(super) fn requests(evidence: &Evidence) -> [(&'static str, Request<'_>); 5] {
     let kubernetes = &evidence.kubernetes;
-    let has_proxy = evidence.network.proxy.found().is_some();
+    let has_proxy = may_answer_itself(evidence);
     [
         ("kubernetes.version", request(&kubernetes.version, has_proxy)),
         ("kubernetes.whoami", request(&kubernetes.whoami, has_proxy)),
@@ -35,6 +35,13 @@ pub(super) fn speaks_of_name(text: &str) -> bool {
     let text = text.to_lowercase();
     let words = ["no such host", "resolve", "nxdomain", "getaddrinfo", "name or service not known", "name resolution"];
     words.iter().any(|word| text.contains(word)) && !text.contains("resolved")
+}
+
+/// Whether there is a proxy that can answer in the API server's place: none can inside a session with the cluster's own
+/// certificate.
+pub(crate) fn may_answer_itself(evidence: &Evidence) -> bool {
+    let is_through = evidence.network.tls.found().is_some_and(|session| session.verified);
+    evidence.network.proxy.found().is_some() && !is_through
 }
 
 /// Whether a refusal lacks the words of an API server, which names who may not do what. Behind a proxy it is the proxy's.
