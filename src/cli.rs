@@ -1,5 +1,6 @@
 //! The words of the command line. Types only: what they do is in `lib.rs`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -140,6 +141,9 @@ pub struct LookArgs {
     /// The error text that you see; `-` reads it from standard input.
     #[arg(long, value_name = "TEXT")]
     pub error: Option<String>,
+    /// The address from which the internet sees this machine, if you know it: nobody is asked for it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub egress_address: Option<IpAddr>,
     /// How many seconds looking may take; 10 if left out.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<f64>,

@@ -2,6 +2,7 @@
 //! decided in `looks`; what a remote service answers, or fails to answer, is evidence and never an error.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ use looks::{Looks, Results};
 use proxy::Proxies;
 pub use surroundings::Surroundings;
 use watch::Watch;
-pub use watch::{NoProgress, Outcome, Progress};
+pub use watch::{Look, NoProgress, Outcome, Progress};
 
 /// How long a run may take unless asked otherwise.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,16 +53,24 @@ pub struct Request {
     pub timeout: Duration,
     /// Whether control-plane logs are read too.
     pub logs: bool,
+    /// The address from which the internet sees this machine, if the user said. Nobody else is asked.
+    pub egress_address: Option<IpAddr>,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Self { target: Target::default(), kubeconfig: None, timeout: DEFAULT_TIMEOUT, logs: false }
+        Self {
+            target: Target::default(),
+            kubeconfig: None,
+            timeout: DEFAULT_TIMEOUT,
+            logs: false,
+            egress_address: None,
+        }
     }
 }
 
 /// Looks at everything that the request concerns. It ends within the request's time-out, or soon after `stop` is
-/// ready; what was not settled by then is `failed` with the code `Timeout` or `Interrupted`. Needs a tokio runtime
+/// ready; what did not answer is `failed` with the code `Timeout`, what was cut short is `notTried`. Needs a tokio runtime
 /// with time and I/O.
 pub async fn collect(
     request: &Request,
@@ -75,12 +84,14 @@ pub async fn collect(
     let watch = Watch::new(request.timeout, stopped, progress);
     let mut looking = Box::pin(look_at_everything(request, surroundings, &watch));
     let evidence = tokio::select! {
+        // Whoever can stop the run must be heard before the first program is started.
         biased;
-        evidence = &mut looking => evidence,
         () = stop => {
             stopping.send_replace(true);
             looking.await
         }
+        evidence = &mut looking => evidence,
+        never = watch.tick() => match never {},
     };
     Evidence { calls: watch.calls(), ..evidence }
 }

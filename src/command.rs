@@ -8,21 +8,22 @@ use std::{
     env, fs,
     io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
+mod gather;
 mod progress;
+
+use gather::{evidence_of_files, look_around, save};
 
 use crate::{
     cli::{
-        CheckArgs, Cli, CollectArgs, Command, DemoArgs, ExplainArgs, LookArgs, Output, PermissionFormat,
-        PermissionsArgs, ReportArgs, RulesCommand,
+        CheckArgs, Cli, CollectArgs, Command, DemoArgs, ExplainArgs, Output, PermissionFormat, PermissionsArgs,
+        ReportArgs, RulesCommand,
     },
-    collect::{self, Surroundings},
     diagnose::diagnose,
     error::{Error, InputError, did_you_mean},
-    evidence::{Evidence, Target},
-    facts::action,
+    evidence::Evidence,
+    observation,
     render::{self, Look},
     report::{Report, Verdict},
     rule::{Library, Rule, Stage},
@@ -171,11 +172,21 @@ fn print(report: &Report, args: &ReportArgs, look: Look) -> Result<u8, Error> {
 
 fn check(args: &CheckArgs, look: Look) -> Result<u8, Error> {
     let library = wanted(library(args.report.rules.as_ref())?, args)?;
-    let evidence = if args.evidence.is_empty() { look_around(&args.look)? } else { evidence_of_files(args)? };
+    let evidence = match args.evidence.is_empty() {
+        true => look_around(&args.look, args.report.verbose)?,
+        false => evidence_of_files(args)?,
+    };
     if let Some(path) = &args.save_evidence {
         save(&evidence, path)?;
     }
-    print(&diagnose(&evidence, &library), &args.report, look)
+    print(&report(&evidence, &library), &args.report, look)
+}
+
+/// The diagnosis, with the rights that would have shown more.
+fn report(evidence: &Evidence, library: &Library) -> Report {
+    let mut report = diagnose(evidence, library);
+    observation::name_rights(&mut report, evidence);
+    report
 }
 
 /// The rules that `--only` and `--skip` leave.
@@ -201,7 +212,7 @@ fn wanted(library: Library, args: &CheckArgs) -> Result<Library, Error> {
 }
 
 fn collect_to_file(args: &CollectArgs) -> Result<u8, Error> {
-    let evidence = look_around(&args.look)?;
+    let evidence = look_around(&args.look, false)?;
     if args.output == Path::new("-") {
         write_out(|out| {
             serde_json::to_writer_pretty(&mut *out, &evidence)?;
@@ -224,94 +235,6 @@ fn permissions(args: &PermissionsArgs, look: Look) -> Result<u8, Error> {
         PermissionFormat::Clusterrole => cluster_role(out),
     })?;
     Ok(0)
-}
-
-/// Looks at the world.
-fn look_around(args: &LookArgs) -> Result<Evidence, Error> {
-    let mut target = Target {
-        context: args.context.clone(),
-        cluster: args.cluster.clone(),
-        region: args.region.clone(),
-        profile: args.profile.clone(),
-        ..Target::default()
-    };
-    ask(args, &mut target)?;
-    let defaults = collect::Request::default();
-    let request = collect::Request {
-        target,
-        kubeconfig: args.kubeconfig.clone(),
-        timeout: args.timeout.map_or(defaults.timeout, Duration::from_secs_f64),
-        logs: args.logs,
-    };
-    let surroundings = Surroundings::of_this_process();
-    let progress = progress::Line::on_stderr();
-    let interrupted = async {
-        // Without a handler Ctrl-C ends the process at once, which is what it did before.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let evidence = collect::collect_blocking(&request, &surroundings, &progress, interrupted);
-    progress.clear();
-    evidence.map_err(|error| InputError::new("this machine", format!("cannot be looked at: {error}")).into())
-}
-
-/// Puts what the command line asks into the target of the diagnosis.
-fn ask(args: &LookArgs, target: &mut Target) -> Result<(), Error> {
-    if let Some(arn) = &args.principal {
-        target.principal = Some(arn.clone());
-    }
-    if let Some(words) = &args.action {
-        let parsed = action::parse(words).map_err(|error| Error::Usage {
-            message: format!("--action '{words}': {} (column {})", error.problem, error.column),
-            help: error.help.or_else(|| Some("write it as for `kubectl auth can-i`: 'get pods -n dev'".to_owned())),
-        })?;
-        target.action = Some(parsed.in_namespace("default"));
-    }
-    target.symptom = match args.error.as_deref() {
-        None => target.symptom.take(),
-        Some("-") => Some(read_lossy_stdin()?),
-        Some(text) => Some(text.to_owned()),
-    };
-    Ok(())
-}
-
-fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
-    let stdin = args.evidence.iter().filter(|path| path.as_path() == Path::new("-")).count();
-    if stdin + usize::from(args.look.error.as_deref() == Some("-")) > 1 {
-        return Err(Error::usage("standard input can be read once only", "give the others as files"));
-    }
-    let mut all: Option<Evidence> = None;
-    for path in &args.evidence {
-        let (name, text) = read(path)?;
-        let document = Evidence::from_text(&name, &text)?;
-        match &mut all {
-            None => all = Some(document),
-            Some(first) => first.complete_with(document).map_err(|message| {
-                let error = InputError::new(&name, message);
-                error.help("merge documents of two people about one cluster only")
-            })?,
-        }
-    }
-    let mut evidence = all.ok_or_else(|| Error::usage("there is no evidence", "give --evidence FILE"))?;
-    let target = &mut evidence.target;
-    ask(&args.look, target)?;
-    for (asked, known) in [
-        (&args.look.context, &mut target.context),
-        (&args.look.cluster, &mut target.cluster),
-        (&args.look.region, &mut target.region),
-    ] {
-        if asked.is_some() {
-            known.clone_from(asked);
-        }
-    }
-    Ok(evidence)
-}
-
-fn save(evidence: &Evidence, path: &Path) -> Result<(), Error> {
-    let failed = |error: String| InputError::new(path.display().to_string(), format!("cannot be written: {error}"));
-    let text = serde_json::to_string_pretty(evidence).map_err(|error| failed(error.to_string()))?;
-    fs::write(path, text + "\n").map_err(|error| failed(error.to_string()).into())
 }
 
 /// The rule that an id names; the end of an id is enough where it is the only one.
@@ -399,7 +322,7 @@ fn write_pages(library: &Library, dir: &Path) -> io::Result<()> {
 fn demo(args: &DemoArgs, look: Look) -> Result<u8, Error> {
     let library = library(args.report.rules.as_ref())?;
     match &args.name {
-        Some(name) => print(&diagnose(&scenario::evidence(name)?, &library), &args.report, look),
+        Some(name) => print(&report(&scenario::evidence(name)?, &library), &args.report, look),
         None => {
             let scenarios: Vec<(String, String)> = scenario::names()
                 .map(|name| {

@@ -14,10 +14,14 @@ mod credentials;
 mod faults;
 #[path = "lab/login.rs"]
 mod login;
+#[path = "collect/namespace.rs"]
+mod namespace;
 #[path = "collect/network.rs"]
 mod network;
 #[path = "lab/scenario.rs"]
 mod played;
+#[path = "collect/process.rs"]
+mod process;
 #[path = "collect/real.rs"]
 mod real;
 #[path = "collect/scenarios.rs"]
@@ -30,12 +34,15 @@ mod services;
 mod world;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::LazyLock;
 
 use eks_doctor::collect::permissions::PERMISSIONS;
 use eks_doctor::collect::{NoProgress, Request, Surroundings, collect_blocking};
 use eks_doctor::evidence::{
     AccessReview, Action, CredentialProvider, Evidence, Failure, IamPrincipal, ObjectName, Observed, Target,
 };
+use eks_doctor::rule::Library;
 use serde_json::json;
 use world::{Lab, Moods, base, unmapped};
 
@@ -52,6 +59,20 @@ fn request() -> Request {
 
 fn collect(request: &Request, surroundings: &Surroundings) -> Evidence {
     collect_blocking(request, surroundings, &NoProgress, std::future::pending()).unwrap()
+}
+
+/// The rules, which take a while to read.
+fn library() -> &'static Library {
+    static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::load(&[]).unwrap());
+    &LIBRARY
+}
+
+/// The program itself in these surroundings.
+fn program(surroundings: &Surroundings, arguments: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_eks-doctor"));
+    command.args(arguments).env_clear().envs(&surroundings.variables).current_dir(&surroundings.folder);
+    command.stdin(std::process::Stdio::null());
+    command
 }
 
 fn found<T: std::fmt::Debug>(observed: &Observed<T>) -> &T {
@@ -222,12 +243,17 @@ fn a_refused_action_is_tried_and_a_missing_config_map_is_looked_for() {
     played.kubernetes.action_attempt = Observed::Denied(forbidden.clone());
     played.kubernetes.aws_auth = Observed::absent();
     played.kubernetes.misplaced_aws_auth = Observed::Found(vec![elsewhere.clone(), unrelated]);
+    if let Observed::Found(cluster) = &mut played.aws.cluster {
+        cluster.created_at = Some(jiff::Timestamp::now().round(jiff::Unit::Second).unwrap());
+    }
     let evidence = collect(&request(), &Lab::playing(played).surroundings());
     let Observed::Denied(attempt) = &evidence.kubernetes.action_attempt else {
         panic!("{:?}", evidence.kubernetes.action_attempt)
     };
     assert_eq!(attempt.message, forbidden.message);
     assert_eq!(evidence.kubernetes.misplaced_aws_auth, Observed::Found(vec![elsewhere]));
+    // Whoever is refused may be the creator, mapped to less than it had.
+    assert!(evidence.aws.create_cluster_event.found().is_some());
 }
 
 /// Every call of these runs as observation and operation, but for those that are no requests.
@@ -384,6 +410,34 @@ fn odd_surroundings_are_no_obstacle() {
 }
 
 #[test]
+fn broken_and_missing_files_are_no_obstacle() {
+    let lab = Lab::playing(base());
+    let folder = lab.folder.path();
+    std::fs::create_dir_all(folder.join(".aws/sso/cache")).unwrap();
+    std::fs::write(folder.join(".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), b"{\"acc\xff").unwrap();
+    let sso = "sso_session = corp\nsso_account_id = 111122223333\nsso_role_name = Dev\n";
+    let session = "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n";
+    std::fs::write(folder.join(".aws/config"), format!("[profile sso]\n{sso}{session}")).unwrap();
+    let mut surroundings = lab.surroundings();
+    let list = format!("{}:.kube/config", folder.join("missing").display());
+    surroundings.variables.insert("KUBECONFIG".into(), list.into());
+    surroundings.variables.insert("SUDO_USER".into(), "ada".into());
+    let locked = [folder.join(".aws"), folder.join(".kube"), folder.to_owned()];
+    let mode =
+        |mode| locked.iter().for_each(|path| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap());
+    mode(0o555);
+    let evidence = collect(&request(), &surroundings);
+    assert!(evidence.kubernetes.whoami.found().is_some(), "{:?}", evidence.kubeconfig);
+    assert_eq!(evidence.environment.variables.unwrap()["SUDO_USER"], "ada");
+    without(&mut surroundings, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]);
+    surroundings.variables.insert("AWS_PROFILE".into(), "sso".into());
+    let evidence = collect(&request(), &surroundings);
+    mode(0o755);
+    assert!(evidence.aws.credentials.failure().is_some(), "{:?}", evidence.aws.credentials);
+    assert!(evidence.kubernetes.whoami.found().is_some());
+}
+
+#[test]
 fn a_broken_plugin_is_told_from_an_unmapped_identity() {
     let lab = Lab::playing(base());
     lab.write_plugin("echo 'Unable to locate credentials' >&2; exit 253");
@@ -394,6 +448,7 @@ fn a_broken_plugin_is_told_from_an_unmapped_identity() {
     assert_eq!(found(&evidence.exec).exit_code, Some(253));
     assert_eq!(found(&evidence.environment.executables["kubectl"]).version.as_deref(), Some("v1.33.0"));
     assert!(matches!(evidence.kubernetes.whoami, Observed::NotTried(Some(_))));
+    assert_eq!(evidence.kubernetes.version, lab.evidence.kubernetes.version);
     assert_eq!(evidence.kubernetes.native_whoami, lab.evidence.kubernetes.whoami);
     assert_eq!(evidence.kubernetes.aws_auth, lab.evidence.kubernetes.aws_auth);
     std::fs::remove_file(lab.folder.path().join("bin/aws")).unwrap();

@@ -2,7 +2,11 @@
 //! the real `aws` and `kubectl` judge the arguments, where they are installed. Nothing listens where they are sent.
 
 #![cfg(unix)]
-#![expect(clippy::disallowed_methods, reason = "a test ends at the first surprise, and runs the real thing")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test ends at the first surprise, and runs the real thing"
+)]
 
 use std::{
     collections::BTreeMap,
@@ -53,8 +57,12 @@ const PROGRAMS: &[&str] = &[
     "w32tm",
 ];
 
-/// Writes down its name and arguments, and prints something that the rest of a command can go on with.
+/// Writes down its name and arguments, and prints something that the rest of a command can go on with: `cat` what it reads.
 const STAND_IN: &str = r#"#!/bin/sh
+if [ "${0##*/}" = cat ] && [ $# = 0 ]; then
+  while IFS= read -r line; do printf '%s\n' "$line"; done
+  exit
+fi
 printf '%s\0' "${0##*/}" "$@" > "$CALLS/${0##*/}.$$"
 echo :
 "#;
@@ -253,6 +261,23 @@ clusters: [{name: prod, cluster: {server: 'http://127.0.0.1:9'}}]
 contexts: [{name: prod, context: {cluster: prod, user: prod}}]
 users: [{name: prod, user: {token: sample}}]
 ";
+
+#[test]
+fn terraform_files_are_of_its_language() {
+    let shell = Shell::new();
+    let mut files = 0;
+    for (command, scenario) in COMMANDS.iter().filter(|(command, _)| command.contains(".tf <<")) {
+        shell.run(command).unwrap_or_else(|complaint| panic!("{scenario}: {complaint}"));
+        let path = shell.folder.path().join("home/eks-access.tf");
+        let text = fs::read_to_string(&path).unwrap();
+        let body: hcl_edit::structure::Body =
+            text.parse().unwrap_or_else(|error| panic!("{scenario}: {error}\n{text}"));
+        assert_eq!(body.blocks().count(), 2, "{scenario}: {text}");
+        fs::remove_file(path).unwrap();
+        files += 1;
+    }
+    assert!(files > 3, "{files} files");
+}
 
 /// A word that a shell takes for another program, a redirection or the end of a quotation would show here.
 #[test]

@@ -10,9 +10,6 @@ use crate::evidence::{Failure, redact};
 /// The code of everything that took too long.
 pub(crate) const TIMEOUT: &str = "Timeout";
 
-/// The code of everything that was given up because the user stopped the run.
-const INTERRUPTED: &str = "Interrupted";
-
 /// The code of a name that does not resolve.
 const NXDOMAIN: &str = "NXDOMAIN";
 
@@ -20,11 +17,6 @@ const NXDOMAIN: &str = "NXDOMAIN";
 pub(crate) fn timed_out(operation: &str, address: &str, after: Duration) -> Failure {
     let seconds = after.as_secs_f64();
     failure(operation, TIMEOUT, format!("no answer from {address} within {seconds:.1} s"))
-}
-
-/// A call that was given up because the user stopped the run.
-pub(crate) fn interrupted(operation: &str) -> Failure {
-    failure(operation, INTERRUPTED, "stopped before it was answered")
 }
 
 /// A failure with a code and a message, both as they are.

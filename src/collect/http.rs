@@ -18,7 +18,7 @@ use http::{HeaderMap, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector as Tls, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector as Tcp;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::{Client, connect};
 use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
@@ -41,11 +41,18 @@ type Bytes = hyper::body::Bytes;
 /// TLS to a server, through a tunnel of a proxy that may itself want TLS.
 type Tunnelled = Tls<Tunnel<Tls<Tcp>>>;
 
+/// The client for what goes through the proxy.
+#[derive(Clone)]
+enum Proxied {
+    Tunnel(Client<Tunnelled, Full<Bytes>>),
+    Socks(Client<Tls<SocksV5<Tcp>>, Full<Bytes>>),
+}
+
 /// The client. Clones share its connections.
 #[derive(Clone)]
 pub(crate) struct Http {
     direct: Client<Tls<Tcp>, Full<Bytes>>,
-    tunnelled: Option<Client<Tunnelled, Full<Bytes>>>,
+    proxied: Option<Proxied>,
     proxies: Proxies,
     clock: Clock,
 }
@@ -71,9 +78,12 @@ impl Http {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
-        let direct = over(&tls, tcp);
-        let tunnelled = proxies.https().map(|proxy| client(over(&tls, tunnel(proxy, direct.clone()))));
-        Ok(Self { direct: client(direct), tunnelled, proxies, clock })
+        let direct = over(&tls, tcp.clone());
+        let proxied = proxies.https().map(|proxy| match proxy.is_socks() {
+            true => Proxied::Socks(client(over(&tls, SocksV5::new(proxy.url.clone(), tcp)))),
+            false => Proxied::Tunnel(client(over(&tls, tunnel(proxy, direct.clone())))),
+        });
+        Ok(Self { direct: client(direct), proxied, proxies, clock })
     }
 
     /// Sends a request and reads the whole answer.
@@ -81,9 +91,11 @@ impl Http {
         let asked = self.clock.now();
         let request = request.map(Full::new);
         let secure = request.uri().scheme_str() == Some("https");
-        let answer = match (&self.tunnelled, self.proxies.for_url(request.uri())?) {
-            (Some(tunnelled), Some(_)) => tunnelled.request(request).await?,
-            _ => self.direct.request(request).await?,
+        let proxy = self.proxies.for_url(request.uri())?;
+        let answer = match self.proxied.as_ref().filter(|_| proxy.is_some()) {
+            Some(Proxied::Tunnel(client)) => client.request(request).await?,
+            Some(Proxied::Socks(client)) => client.request(request).await?,
+            None => self.direct.request(request).await?,
         };
         // Emulators and metadata on this machine say nothing about the time in the world.
         if secure {

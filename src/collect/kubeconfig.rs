@@ -145,7 +145,7 @@ fn contents_mut<'d>(
 
 /// Merges documents: of every named entry and of every single value the first one stands.
 fn merge(documents: impl Iterator<Item = Value>) -> Value {
-    let mut merged = Map::new();
+    let mut merged: Map<String, Value> = LISTS.iter().map(|(list, _)| ((*list).to_owned(), json!([]))).collect();
     for document in documents {
         let Value::Object(document) = document else { continue };
         for (key, value) in document {

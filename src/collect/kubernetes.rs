@@ -37,6 +37,9 @@ pub(crate) const CONFIG_MAPS: &str = "/api/v1/configmaps";
 pub(crate) const SELF_SUBJECT_REVIEWS: &str = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
 pub(crate) const SELF_SUBJECT_ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
+/// The API group of the metrics server.
+const METRICS: &str = "metrics.k8s.io";
+
 /// What the server is told when the objects of a list are wanted without their content.
 const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -265,13 +268,19 @@ fn looks_misplaced(object: &ObjectName) -> bool {
     }
 }
 
+/// Whether a server of its own answers, which judges by itself whom it lets in. The one that most clusters have is
+/// behind `kubectl top`.
+pub(crate) fn is_aggregated(action: &Action) -> bool {
+    action.group == METRICS
+}
+
 /// The path of a read that was asked about. Only the API groups that every cluster has are known here; a watch never
 /// ends and everything else changes something.
 pub(crate) fn path_of_read(action: &Action) -> Option<String> {
     if let Some(path) = &action.path {
         return (action.verb == "get" && path.starts_with('/') && !path.contains('*')).then(|| path.clone());
     }
-    const GROUPS: [(&str, &str); 8] = [
+    const GROUPS: [(&str, &str); 9] = [
         ("", "api/v1"),
         ("apps", "apis/apps/v1"),
         ("batch", "apis/batch/v1"),
@@ -280,6 +289,7 @@ pub(crate) fn path_of_read(action: &Action) -> Option<String> {
         ("policy", "apis/policy/v1"),
         ("storage.k8s.io", "apis/storage.k8s.io/v1"),
         ("apiextensions.k8s.io", "apis/apiextensions.k8s.io/v1"),
+        (METRICS, "apis/metrics.k8s.io/v1beta1"),
     ];
     let (_, root) = GROUPS.iter().find(|(group, _)| *group == action.group)?;
     let resource = action.resource.as_deref().filter(|resource| *resource != "*")?;

@@ -19,7 +19,9 @@ use super::now;
 use super::proxy::Proxies;
 use super::surroundings::Surroundings;
 use super::watch::{Look, Watch};
-use crate::evidence::{CallerIdentity, Cluster, Credentials, ExecRun, Failure, IamPrincipal, Observed, UserInfo};
+use crate::evidence::{
+    AccessReview, CallerIdentity, Cluster, Credentials, ExecRun, Failure, IamPrincipal, Observed, UserInfo,
+};
 
 mod aws_side;
 mod client_side;
@@ -58,6 +60,7 @@ pub(crate) struct Results {
     kubectl_api: OnceCell<Observed<Rc<Api>>>,
     principal: OnceCell<Observed<IamPrincipal>>,
     whoami: OnceCell<Observed<UserInfo>>,
+    access_review: OnceCell<Observed<AccessReview>>,
     native_api: OnceCell<Observed<Rc<Api>>>,
     native_whoami: OnceCell<Observed<UserInfo>>,
 }

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use super::failure::{failure, name_code, of_error, tls_code};
 use super::proxy::Proxy;
 use super::x509;
-use crate::evidence::{Failure, Observed, TcpConnection, TlsSession, Via};
+use crate::evidence::{Failure, Observed, TcpConnection, TlsSession, Via, redact};
 
 pub(crate) const LOOKUP: &str = "dns:lookup";
 pub(crate) const CONNECT: &str = "tcp:connect";
@@ -91,33 +91,98 @@ pub(crate) async fn connect(addresses: &[IpAddr], port: u16) -> Result<(TcpStrea
 /// Connects to a proxy and has it connect to a server.
 pub(crate) async fn tunnel(proxy: &Proxy, target: &str) -> Result<(TcpStream, TcpConnection), Failure> {
     let (host, port) = (proxy.url.host().unwrap_or_default(), proxy.url.port_u16().unwrap_or(80));
-    let addresses = match resolve(host).await {
-        Observed::Found(addresses) => addresses,
-        other => return Err(other.failure().cloned().unwrap_or_default()),
+    let connected = match resolve(host).await {
+        Observed::Found(addresses) => connect(&addresses, port).await,
+        other => Err(other.failure().cloned().unwrap_or_default()),
     };
-    let (mut stream, connection) = connect(&addresses, port).await?;
+    let (mut stream, connection) = connected.map_err(|failure| Failure {
+        operation: Some(CONNECT.to_owned()),
+        message: format!("cannot connect to proxy {}: {}", proxy.shown(), failure.message),
+        ..failure
+    })?;
+    let said = match proxy.is_socks() {
+        true => socks(&mut stream, target).await,
+        false => http_connect(&mut stream, proxy, target).await,
+    };
+    let refusal = said.map_err(|error| of_error(CONNECT, &error))?;
+    match refusal {
+        None => Ok((stream, TcpConnection { via: Some(Via::Proxy), ..connection })),
+        Some((status, words)) => {
+            let message = format!("the proxy {} does not connect to {target}: {words}", proxy.shown());
+            Err(Failure { status, ..failure(CONNECT, "ProxyRefused", message) })
+        }
+    }
+}
+
+/// What a proxy says instead of connecting: its HTTP status, if it has one, and its words.
+type Refusal = Option<(Option<u16>, String)>;
+
+async fn http_connect(stream: &mut TcpStream, proxy: &Proxy, target: &str) -> std::io::Result<Refusal> {
     let authorization = proxy.authorization();
     let authorization = authorization.as_ref().and_then(|header| header.to_str().ok());
     let authorization = authorization.map(|value| format!("Proxy-Authorization: {value}\r\n")).unwrap_or_default();
     let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n");
-    let talk = async {
-        stream.write_all(request.as_bytes()).await?;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
-            head.push(stream.read_u8().await?);
-        }
-        Ok::<_, std::io::Error>(String::from_utf8_lossy(&head).into_owned())
-    };
-    let head = talk.await.map_err(|error| of_error(CONNECT, &error))?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head);
     let line = head.lines().next().unwrap_or_default();
     let status = line.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok());
-    match status {
-        Some(200..=299) => Ok((stream, TcpConnection { via: Some(Via::Proxy), ..connection })),
-        _ => {
-            let message = format!("the proxy {} does not connect to {target}: {line}", proxy.shown());
-            Err(Failure { status, ..failure(CONNECT, "ProxyRefused", message) })
+    Ok((!matches!(status, Some(200..=299))).then(|| (status, redact::scrub(line).into_owned())))
+}
+
+/// SOCKS version 5 without a password, as RFC 1928 has it; the proxy looks the name up.
+async fn socks(stream: &mut TcpStream, target: &str) -> std::io::Result<Refusal> {
+    const GREETING: [u8; 3] = [5, 1, 0];
+    const REFUSALS: [&str; 8] = [
+        "general failure",
+        "not allowed by its rules",
+        "network unreachable",
+        "host unreachable",
+        "connection refused",
+        "time to live expired",
+        "command not supported",
+        "address type not supported",
+    ];
+    let (host, port) = target.rsplit_once(':').unwrap_or((target, "443"));
+    let port: u16 = port.parse().unwrap_or(443);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    stream.write_all(&GREETING).await?;
+    let mut accepted = [0; 2];
+    stream.read_exact(&mut accepted).await?;
+    match accepted {
+        [5, 0] => {}
+        [5, _] => return Ok(Some((None, "it wants a password".to_owned()))),
+        _ => return Ok(Some((None, "it does not speak SOCKS version 5".to_owned()))),
+    }
+    let mut request = vec![5, 1, 0];
+    match host.parse() {
+        Ok(IpAddr::V4(address)) => request.extend([&[1][..], &address.octets()].concat()),
+        Ok(IpAddr::V6(address)) => request.extend([&[4][..], &address.octets()].concat()),
+        Err(_) => {
+            request.extend([3, u8::try_from(host.len()).unwrap_or(u8::MAX)]);
+            request.extend(host.bytes().take(usize::from(u8::MAX)));
         }
     }
+    request.extend(port.to_be_bytes());
+    stream.write_all(&request).await?;
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).await?;
+    let [_, status, _, kind] = answer;
+    if let Some(index) = usize::from(status).checked_sub(1) {
+        let words = REFUSALS.get(index).copied().unwrap_or("unknown reason");
+        return Ok(Some((None, format!("{words} (SOCKS status {status})"))));
+    }
+    // Which address the proxy uses is of no interest, but stands before the server's first byte.
+    let length = match kind {
+        4 => 16,
+        3 => stream.read_u8().await?.into(),
+        _ => 4,
+    };
+    stream.read_exact(&mut vec![0; length + 2]).await?;
+    Ok(None)
 }
 
 /// A handshake that accepts whatever is shown, so that it can be looked at. Nothing is sent over it.
@@ -137,7 +202,10 @@ pub(crate) async fn handshake(
         .with_no_client_auth();
     let connected = TlsConnector::from(Arc::new(config)).connect(server_name.clone(), stream).await;
     if let Err(error) = connected {
-        return Err(of_error(HANDSHAKE, &error));
+        let failed = of_error(HANDSHAKE, &error);
+        let is_no_tls = failed.code.as_deref() == Some("InvalidMessage");
+        let prefix = if is_no_tls { "the other side does not speak TLS: " } else { "" };
+        return Err(Failure { message: format!("{name}: {prefix}{}", failed.message), ..failed });
     }
     let chain = recorder.chain.lock().map(|chain| chain.clone()).unwrap_or_default();
     let shown = Shown { chain, server_name };

@@ -1,6 +1,8 @@
 //! What each call needs, and what it buys: the one table from which policies are printed and by which a lost
 //! observation names the right that brings it back. A test holds it against the calls that are made.
 
+use std::fmt;
+
 /// One call and the right it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
@@ -121,9 +123,28 @@ pub const PERMISSIONS: &[Permission] = &[
     rbac("kubernetes.roleBindings", "GET /apis/rbac.authorization.k8s.io/v1/rolebindings", "rolebindings"),
 ];
 
-/// The permission for a call, found by what a failure says of itself.
-pub fn permission_for(observation: &str, operation: &str) -> Option<&'static Permission> {
-    PERMISSIONS.iter().find(|known| known.observation == observation && known.operation == operation)
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everybody => f.write_str("nothing"),
+            Self::Authenticated => f.write_str("nothing beyond being authenticated"),
+            Self::Iam { action, .. } => write!(f, "IAM {action}"),
+            Self::Rbac { resource, verb, name, namespace, .. } => {
+                let name = name.map(|name| format!("/{name}")).unwrap_or_default();
+                let namespace = namespace.map(|namespace| format!(" in {namespace}")).unwrap_or_default();
+                write!(f, "Kubernetes {verb} {resource}{name}{namespace}")
+            }
+        }
+    }
+}
+
+/// The permission for a call, found by what a failure says of itself. A failure that does not name its operation finds
+/// that of an observation with one call only.
+pub fn permission_for(observation: &str, operation: Option<&str>) -> Option<&'static Permission> {
+    let mut known = PERMISSIONS.iter().filter(|known| {
+        known.observation == observation && operation.is_none_or(|operation| operation == known.operation)
+    });
+    known.next().filter(|_| known.next().is_none())
 }
 
 const fn free(observation: &'static str, operation: &'static str, needs: Right, buys: &'static str) -> Permission {
@@ -182,8 +203,11 @@ mod tests {
 
     #[test]
     fn a_failure_finds_its_permission() {
-        let found = permission_for("aws.accessEntries", "eks:DescribeAccessEntry").unwrap();
+        let found = permission_for("aws.accessEntries", Some("eks:DescribeAccessEntry")).unwrap();
         assert_eq!(found.needs, Right::Iam { action: "eks:DescribeAccessEntry", resource: ACCESS_ENTRIES });
-        assert_eq!(permission_for("aws.accessEntries", "eks:DescribeCluster"), None);
+        assert_eq!(permission_for("aws.accessEntries", Some("eks:DescribeCluster")), None);
+        assert_eq!(permission_for("aws.accessEntries", None), None);
+        let aws_auth = permission_for("kubernetes.awsAuth", None).unwrap();
+        assert_eq!(aws_auth.needs.to_string(), "Kubernetes get configmaps/aws-auth in kube-system");
     }
 }

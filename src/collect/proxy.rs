@@ -9,6 +9,9 @@ use http::{HeaderValue, Uri};
 
 use super::surroundings::Surroundings;
 
+/// Where a SOCKS proxy listens unless its URL says otherwise.
+const SOCKS_PORT: u16 = 1080;
+
 /// A proxy and the variable or setting that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
@@ -39,15 +42,35 @@ enum Exception {
 impl Proxy {
     /// A proxy by its URL; a bare `HOST:PORT` is meant as HTTP.
     pub(crate) fn new(text: &str, from: &str) -> Result<Self, String> {
-        let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        // Names are looked up by the proxy in either case, as kubectl has it too.
+        let full = match text.split_once("://") {
+            Some(("socks5h", rest)) => format!("socks5://{rest}"),
+            Some(_) => text.to_owned(),
+            None => format!("http://{text}"),
+        };
         // The text may hold a password, so the message does not repeat it.
-        let url: Uri = full.parse().map_err(|error| format!("{from} is not a URL: {error}"))?;
-        match (url.scheme_str(), url.host()) {
-            (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(Self { url, from: from.to_owned() }),
+        let invalid = |error: http::uri::InvalidUri| format!("{from} is not a URL: {error}");
+        let url: Uri = full.parse().map_err(invalid)?;
+        let has_user = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
+        match (url.scheme_str(), url.host().filter(|host| !host.is_empty())) {
+            (Some("http" | "https"), Some(_)) => Ok(Self { url, from: from.to_owned() }),
+            (Some("socks5"), Some(_)) if has_user => {
+                Err(format!("{from}: a SOCKS proxy that wants a password is not supported"))
+            }
+            (Some("socks5"), Some(host)) => {
+                let port = url.port_u16().unwrap_or(SOCKS_PORT);
+                let url = format!("socks5://{host}:{port}").parse().map_err(invalid)?;
+                Ok(Self { url, from: from.to_owned() })
+            }
             (scheme, _) => {
                 Err(format!("{from}: proxies of the kind {:?} are not supported", scheme.unwrap_or_default()))
             }
         }
+    }
+
+    /// Whether it speaks SOCKS.
+    pub(crate) fn is_socks(&self) -> bool {
+        self.url.scheme_str() == Some("socks5")
     }
 
     /// The header for a proxy that wants a user and a password, which its URL holds with percent escapes.
@@ -194,11 +217,25 @@ mod tests {
     }
 
     #[test]
+    fn socks_proxies_have_a_port_of_their_own() {
+        for (text, url) in [
+            ("socks5://a.example", "socks5://a.example:1080"),
+            ("socks5h://127.0.0.1:1081", "socks5://127.0.0.1:1081"),
+            ("socks5://[::1]", "socks5://[::1]:1080"),
+        ] {
+            let proxy = Proxy::new(text, "proxy-url").unwrap();
+            assert_eq!((proxy.shown().as_str(), proxy.is_socks()), (url, true));
+        }
+    }
+
+    #[test]
     fn what_is_no_proxy_is_an_error_without_the_password() {
         let socks = [("https_proxy", "socks5://ada:swordfish@a.example"), ("NO_PROXY", "c.example")];
         let proxies = Proxies::of(&surroundings(&socks));
         let error = proxies.for_url(&"https://b.example/".parse().unwrap()).unwrap_err();
-        assert_eq!(error, "https_proxy: proxies of the kind \"socks5\" are not supported");
+        assert_eq!(error, "https_proxy: a SOCKS proxy that wants a password is not supported");
+        let error = Proxy::new("ftp://ada:swordfish@a.example", "proxy-url").unwrap_err();
+        assert_eq!(error, "proxy-url: proxies of the kind \"ftp\" are not supported");
         assert_eq!(proxies.for_url(&"https://c.example/".parse().unwrap()), Ok(None));
     }
 }

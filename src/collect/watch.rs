@@ -8,18 +8,23 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::failure::{interrupted, timed_out};
+use super::failure::timed_out;
 use crate::evidence::{Call, Failure, Observed};
 
 /// How long one call may take, if the run lasts long enough.
 const CALL: Duration = Duration::from_secs(5);
 
+/// How often the progress is told that time goes by.
+const TICK: Duration = Duration::from_millis(100);
+
 /// Follows the looking while it goes on.
 pub trait Progress {
-    /// A look has begun. `observation` is its path in the evidence: `aws.caller`.
-    fn started(&self, observation: &str);
+    /// A look has begun.
+    fn started(&self, look: &Look);
     /// A look has ended.
-    fn settled(&self, observation: &str, outcome: Outcome, elapsed: Duration);
+    fn settled(&self, look: &Look, outcome: Outcome, elapsed: Duration);
+    /// Time goes by; called several times a second.
+    fn tick(&self);
 }
 
 /// Shows nothing.
@@ -27,8 +32,9 @@ pub trait Progress {
 pub struct NoProgress;
 
 impl Progress for NoProgress {
-    fn started(&self, _: &str) {}
-    fn settled(&self, _: &str, _: Outcome, _: Duration) {}
+    fn started(&self, _: &Look) {}
+    fn settled(&self, _: &Look, _: Outcome, _: Duration) {}
+    fn tick(&self) {}
 }
 
 /// The form of an observation without its content.
@@ -58,13 +64,17 @@ impl Outcome {
     }
 }
 
-/// One look: what it is for, how the call is spelled, where it goes, and how long it may take.
-#[derive(Debug, Clone)]
-pub(crate) struct Look {
-    pub(crate) observation: &'static str,
-    pub(crate) operation: String,
-    pub(crate) address: String,
-    pub(crate) limit: Duration,
+/// One look.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// The path in the evidence of what it is for: `aws.caller`.
+    pub observation: &'static str,
+    /// How the call is spelled, as in a failure's `operation`; empty if it takes no waiting.
+    pub operation: String,
+    /// Where it goes.
+    pub address: String,
+    /// How long it may take.
+    pub limit: Duration,
 }
 
 /// The time that is left for a run, and the list of the calls it made.
@@ -95,27 +105,28 @@ impl<'p> Watch<'p> {
     }
 
     /// Announces a look that took no waiting.
-    pub(crate) fn note<T>(&self, observation: &str, observed: &Observed<T>) {
-        self.progress.started(observation);
-        self.progress.settled(observation, Outcome::of(observed), Duration::ZERO);
+    pub(crate) fn note<T>(&self, observation: &'static str, observed: &Observed<T>) {
+        let look = Look { observation, ..Look::default() };
+        self.progress.started(&look);
+        self.progress.settled(&look, Outcome::of(observed), Duration::ZERO);
     }
 
     /// Waits for a look within its time.
     pub(crate) async fn look<T>(&self, look: Look, future: impl Future<Output = Observed<T>>) -> Observed<T> {
-        self.progress.started(look.observation);
+        self.progress.started(&look);
         let begun = Instant::now();
         let end = self.deadline.min(begun + look.limit);
         let mut stop = self.stop.clone();
         let observed = tokio::select! {
             biased;
             observed = future => observed,
-            () = tokio::time::sleep_until(end.into()) => {
-                Observed::Failed(timed_out(&look.operation, &look.address, begun.elapsed()))
+            () = tokio::time::sleep_until(end.into()) => self.given_up(&look, begun.elapsed()),
+            true = async { stop.wait_for(|stopped| *stopped).await.is_ok() } => {
+                Observed::not_tried(format!("{} was stopped before it was answered", look.operation))
             }
-            true = async { stop.wait_for(|stopped| *stopped).await.is_ok() } => Observed::Failed(interrupted(&look.operation)),
         };
         let elapsed = begun.elapsed();
-        self.progress.settled(look.observation, Outcome::of(&observed), elapsed);
+        self.progress.settled(&look, Outcome::of(&observed), elapsed);
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         self.calls.borrow_mut().push(Call {
             observation: look.observation.to_owned(),
@@ -123,6 +134,26 @@ impl<'p> Watch<'p> {
             milliseconds,
         });
         observed
+    }
+
+    /// What has not answered in its time timed out. What the end of the run cut short proves nothing about the other side.
+    fn given_up<T>(&self, look: &Look, after: Duration) -> Observed<T> {
+        if after < look.limit.min(self.call_limit) / 2 {
+            let seconds = after.as_secs_f64();
+            return Observed::not_tried(format!(
+                "the run's time was up {seconds:.1} s after {} began; a longer --timeout lets it end",
+                look.operation
+            ));
+        }
+        Observed::Failed(timed_out(&look.operation, &look.address, after))
+    }
+
+    /// Lets the progress know that time goes by. Never ends.
+    pub(crate) async fn tick(&self) -> std::convert::Infallible {
+        loop {
+            tokio::time::sleep(TICK).await;
+            self.progress.tick();
+        }
     }
 
     /// The calls in the order of their end.
@@ -173,7 +204,7 @@ mod tests {
     #[test]
     fn what_does_not_end_settles_as_a_time_out() {
         let (_sender, stop) = watch::channel(false);
-        for (run_limit, look_limit) in [(20, 5_000), (5_000, 20)] {
+        for (run_limit, look_limit) in [(20, 15), (5_000, 20)] {
             let watch = Watch::new(Duration::from_millis(run_limit), stop.clone(), &NoProgress);
             let never = std::future::pending::<Observed<()>>();
             let observed = run(watch.look(look(Duration::from_millis(look_limit)), never));
@@ -192,7 +223,18 @@ mod tests {
                 tokio::join!(watch.look(look(Duration::from_secs(60)), never), async { sender.send(true) });
             observed
         });
-        assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Interrupted"));
+        assert_eq!(observed, Observed::not_tried("exec aws was stopped before it was answered"));
+    }
+
+    #[test]
+    fn what_the_end_of_the_run_cuts_short_is_no_time_out() {
+        let (_sender, stop) = watch::channel(false);
+        let watch = Watch::new(Duration::from_millis(100), stop, &NoProgress);
+        let observed = run(async {
+            tokio::time::sleep(Duration::from_millis(90)).await;
+            watch.look(look(Duration::from_secs(5)), std::future::pending::<Observed<()>>()).await
+        });
+        assert!(matches!(&observed, Observed::NotTried(Some(why)) if why.starts_with("the run's time was up")));
     }
 
     #[test]

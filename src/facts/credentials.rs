@@ -16,6 +16,7 @@ use crate::evidence::{CredentialProvider, Evidence, ProfileSource};
 mod clock;
 mod eks_api;
 mod identity;
+mod mismatch;
 pub(crate) mod problem;
 mod roles;
 
@@ -156,6 +157,8 @@ facts! {
         "isOfWrongAccount" is_of_wrong_account: Fact<bool>,
         /// Which of the two identities of shell and exec plugin the cluster knows, if they differ and it knows one.
         "mismatch" mismatch: Fact<Option<Mismatch>>,
+        /// Whether something tells that whoever signs is not the one who is meant.
+        "isMismatchLikely" is_mismatch_likely: Fact<bool>,
         /// What makes the exec plugin another principal than the shell, in words.
         "mismatchReason" mismatch_reason: Fact<Option<String>>,
         /// The EKS action that IAM refuses.
@@ -184,6 +187,7 @@ pub(crate) fn derive(evidence: &Evidence, rooms: Rooms<'_>) -> CredentialFacts {
     let problem = with_log(evidence, pasted, problem::of_subject(evidence, kubeconfig, pasted));
     let holder = problem.clone().map(|problem| problem.map(|seen| holder(seen.observation)));
     let assumption = roles::Assumption::of(evidence, rooms, &problem);
+    let mismatch = mismatch::mismatch(evidence, rooms);
     CredentialFacts {
         accepted: problem.clone().map(|problem| problem.is_none()),
         profile: profile(evidence, rooms, &holder),
@@ -215,8 +219,9 @@ pub(crate) fn derive(evidence: &Evidence, rooms: Rooms<'_>) -> CredentialFacts {
         caller_account: identity::caller_account(evidence),
         cluster_account: identity::cluster_account(evidence, rooms),
         is_of_wrong_account: identity::is_of_wrong_account(evidence, rooms),
-        mismatch: identity::mismatch(evidence, rooms),
-        mismatch_reason: identity::mismatch_reason(evidence, rooms),
+        is_mismatch_likely: mismatch::is_likely(evidence, rooms, &mismatch),
+        mismatch_reason: mismatch::reason(evidence, rooms),
+        mismatch,
         denied_eks_action: eks_api::denied_action(evidence, pasted),
         eks_denial_stops: eks_api::denial_stops(evidence, pasted),
     }

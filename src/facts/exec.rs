@@ -66,6 +66,8 @@ facts! {
     ExecFacts {
         /// What became of its run; absent if the user entry has no exec plugin.
         "outcome" outcome: Fact<Option<ExecOutcome>>,
+        /// Whether the command was found and started.
+        "isStarted" is_started: Fact<bool>,
         /// Why the client gets no credential from it; absent if it does, or if there is no exec plugin.
         "problem" problem: Fact<Option<ExecProblem>>,
         /// The words that tell the problem.
@@ -114,6 +116,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: 
     ExecFacts {
         region_is_wrong: arguments::region_is_wrong(evidence, kubeconfig, &problem),
         role_is_wrong: arguments::role_is_wrong(kubeconfig, &problem),
+        is_started: is_started(evidence, pasted, &outcome, &problem),
         outcome,
         message: problem.clone().map(|problem| problem.map(|(_, message)| message)),
         problem: problem.map(|problem| problem.map(|(problem, _)| problem)),
@@ -141,7 +144,13 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: 
 fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -> Fact<Option<ExecOutcome>> {
     match kubeconfig.credential.value() {
         Some(Some(UserCredential::Exec)) => {}
-        Some(_) => return kubeconfig.credential.clone().map(|_| None),
+        // Another program may have an exec entry of its own, as Terraform's providers have.
+        Some(_) => {
+            return match of_pasted(pasted) {
+                Some(outcome) => Fact::known(Some(outcome), pasted::OBSERVATION),
+                None => kubeconfig.credential.clone().map(|_| None),
+            };
+        }
         None if evidence.exec.is_unmentioned() => {
             return match of_pasted(pasted) {
                 Some(outcome) => Fact::known(Some(outcome), pasted::OBSERVATION),
@@ -171,13 +180,38 @@ fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -
     }
 }
 
-/// A client's message tells its exit status or that the command was not found.
+/// A client's message tells its exit status, that the command was not found, or that its answer is no credential.
 fn of_pasted(pasted: &Pasted) -> Option<ExecOutcome> {
     if pasted.proves("kubeconfig/exec-command-missing") {
         return Some(ExecOutcome::CommandMissing);
     }
+    if pasted.says("decoding stdout") {
+        return Some(ExecOutcome::NoCredential);
+    }
     let is_failure = pasted.stated.exit_code.as_deref().is_some_and(|code| code != "0");
     is_failure.then_some(ExecOutcome::Failed)
+}
+
+/// A shell ends with 126 or 127 if it is a wrapper whose command cannot be started.
+fn is_started(
+    evidence: &Evidence,
+    pasted: &Pasted,
+    outcome: &Fact<Option<ExecOutcome>>,
+    problem: &Fact<Option<(ExecProblem, String)>>,
+) -> Fact<bool> {
+    if let Fact::Known { value: Some((ExecProblem::CommandMissing | ExecProblem::NotExecutable, _)), source } = problem
+    {
+        return Fact::known(false, source.clone());
+    }
+    let code = evidence.exec.found().and_then(|run| run.exit_code).map(|code| code.to_string());
+    let of_shell = matches!(code.as_deref().or(pasted.stated.exit_code.as_deref()), Some("126" | "127"));
+    outcome.clone().and_then(|outcome| match outcome {
+        Some(ExecOutcome::Credential | ExecOutcome::NoCredential | ExecOutcome::TimedOut) => {
+            Fact::known(true, OBSERVATION)
+        }
+        Some(ExecOutcome::Failed) if !of_shell => Fact::known(true, OBSERVATION),
+        _ => Fact::known(false, OBSERVATION),
+    })
 }
 
 fn outcome_of(run: &ExecRun) -> ExecOutcome {

@@ -10,6 +10,7 @@ use super::{
 use crate::evidence::{Evidence, Observed};
 
 pub(crate) mod document;
+mod state;
 mod target;
 
 use document::{Selected, text};
@@ -159,13 +160,19 @@ impl<'a> Look<'a> {
             Observed::NotTried(_) => (None, &Value::Null),
         };
         let context = evidence.target.context.clone().or_else(|| text(Some(document), "current-context"));
+        let is_excerpt = state == Some(KubeconfigState::Present) && document.get("contexts").is_none();
         Self {
             state,
             document,
-            selected: select(document, context.as_deref()),
+            selected: if is_excerpt { document::only_entries(document) } else { select(document, context.as_deref()) },
             context,
             unsettled: why_unsettled(&evidence.kubeconfig, OBSERVATION),
         }
+    }
+
+    /// Whether all lists of a kubeconfig are there. Somebody who shows a part of theirs leaves lists out.
+    fn is_whole(&self) -> bool {
+        ["clusters", "contexts", "users"].iter().all(|list| self.document.get(list).is_some())
     }
 
     fn is_present(&self) -> bool {
@@ -200,21 +207,21 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted) -> KubeconfigFacts {
         state: look
             .state
             .map_or_else(|| Fact::Unknown(look.unsettled.clone()), |state| Fact::known(state, OBSERVATION)),
-        is_missing: is_state(&look, KubeconfigState::Missing, "kubeconfig/missing", pasted),
-        is_unreadable: is_state(&look, KubeconfigState::Unreadable, "kubeconfig/unreadable", pasted),
+        is_missing: state::is_missing(&look, pasted),
+        is_unreadable: state::is_unreadable(&look, pasted),
         files: look.part(look.state.is_some(), files),
         problem: look.part(look.state.is_some() || problem.is_some(), problem),
         variable: variable(evidence, "KUBECONFIG"),
         context_names: look.part(look.is_present(), document::context_names(look.document)),
-        context_problem: context_problem(&look, pasted),
+        context_problem: state::context_problem(&look, pasted),
         context_exists: look.part(look.is_present(), context.is_some()),
         cluster_entry: look.text(text(context, "cluster")),
         cluster_entry_exists: look.part(look.is_present(), cluster.is_some()),
-        user_entry: look.text(text(context, "user")),
+        user_entry: look.text(text(context, "user").or_else(|| document::only_name(look.document, "users"))),
         user_entry_exists: look.part(look.is_present(), user.is_some()),
         user_shared_by: look.part(look.is_present(), target::user_shared_by(&look)),
         server: look.text(text(cluster, "server")),
-        talks_to_itself: talks_to_itself(&look, pasted),
+        talks_to_itself: talks_to_itself(evidence, &look, pasted),
         endpoint_matches: target::endpoint_matches(evidence, &look),
         certificate_authority_matches: target::certificate_authority_matches(evidence, &look),
         context_cluster: look.text(target::context_cluster(&look.selected)),
@@ -252,60 +259,16 @@ fn first_line(text: &str) -> String {
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned()
 }
 
-/// Whether the failing client's kubeconfig is in this state. One that is fine here says nothing of a program that
-/// looks elsewhere, as under sudo or in CI; its message does.
-fn is_state(look: &Look<'_>, state: KubeconfigState, cause: &str, pasted: &Pasted) -> Fact<bool> {
-    match look.state {
-        Some(seen) if seen == state => Fact::known(true, OBSERVATION),
-        _ if pasted.proves(cause) => Fact::known(true, pasted::OBSERVATION),
-        Some(KubeconfigState::Present) if pasted.may_be(cause) => {
-            Fact::unknown(OBSERVATION, "it is fine here, but the failing program seems to read another one")
-        }
-        Some(_) => Fact::known(false, OBSERVATION),
-        None => Fact::Unknown(look.unsettled.clone()),
-    }
-}
-
-fn context_problem(look: &Look<'_>, pasted: &Pasted) -> Fact<Option<ContextProblem>> {
-    let names = |key: &str| text(look.selected.context, key).is_some();
-    let seen = match &look.selected {
-        _ if look.context.is_none() => Some(ContextProblem::NoneSelected),
-        Selected { context: None, .. } => Some(ContextProblem::ContextMissing),
-        Selected { cluster: None, .. } => Some(ContextProblem::ClusterMissing),
-        Selected { user: None, .. } if names("user") => Some(ContextProblem::UserMissing),
-        _ => None,
-    };
-    let stated = match pasted.proves {
-        Some("kubeconfig/no-current-context") => Some(ContextProblem::ContextMissing),
-        Some("kubeconfig/dangling-reference") if pasted.text.contains("auth info") => Some(ContextProblem::UserMissing),
-        Some("kubeconfig/dangling-reference") => Some(ContextProblem::ClusterMissing),
-        _ => None,
-    };
-    match (look.state, stated) {
-        (Some(KubeconfigState::Present), None) if seen.is_none() => match mentions_lost_context(pasted) {
-            true => {
-                Fact::unknown(OBSERVATION, "it is fine here, but the failing program seems to ask for another context")
-            }
-            false => Fact::known(None, OBSERVATION),
-        },
-        (Some(KubeconfigState::Present), _) if seen.is_some() => Fact::known(seen, OBSERVATION),
-        (_, Some(stated)) => Fact::known(Some(stated), pasted::OBSERVATION),
-        (Some(KubeconfigState::Missing), None) => Fact::known(None, OBSERVATION),
-        _ => Fact::Unknown(look.unsettled.clone()),
-    }
-}
-
-fn mentions_lost_context(pasted: &Pasted) -> bool {
-    pasted.text.contains("context was not found") || pasted.text.contains("no context exists")
-}
-
 /// Without a server clients dial this machine: kubectl port 8080, Go programs such as Terraform's provider port 80.
 /// Another port with TLS is a tunnel that somebody has made.
-fn talks_to_itself(look: &Look<'_>, pasted: &Pasted) -> Fact<bool> {
-    const DIALLED: [&str; 4] = ["127.0.0.1:80:", "[::1]:80:", "localhost:80:", "http://localhost/api"];
+fn talks_to_itself(evidence: &Evidence, look: &Look<'_>, pasted: &Pasted) -> Fact<bool> {
     let server = text(look.selected.cluster, "server");
-    if DIALLED.iter().any(|dialled| pasted.text.contains(dialled)) {
+    if state::dials_port_80(&pasted.text) {
         return Fact::known(true, pasted::OBSERVATION);
+    }
+    let refused = evidence.network.tcp.failure().or(evidence.kubernetes.action_attempt.failure());
+    if refused.is_some_and(|failure| state::dials_port_80(&failure.message)) {
+        return Fact::known(true, "network.tcp");
     }
     match (&look.selected.cluster, server) {
         (Some(_), None) => Fact::known(true, OBSERVATION),
@@ -325,7 +288,7 @@ fn talks_to_itself(look: &Look<'_>, pasted: &Pasted) -> Fact<bool> {
 fn is_anonymous(evidence: &Evidence, look: &Look<'_>, pasted: &Pasted) -> Fact<bool> {
     const ANONYMOUS: &str = "system:anonymous";
     const WHOAMI: &str = "kubernetes.whoami";
-    if pasted.text.contains("\"system:anonymous\"") || pasted.stated.username.as_deref() == Some(ANONYMOUS) {
+    if pasted.text.contains(ANONYMOUS) || pasted.stated.username.as_deref() == Some(ANONYMOUS) {
         return Fact::known(true, pasted::OBSERVATION);
     }
     if evidence.target.principal.is_some() {

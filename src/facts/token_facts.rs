@@ -70,6 +70,8 @@ facts! {
         "bytes" bytes: Fact<Option<i64>>,
         /// The setting that leads it to another STS host: a variable, or endpoint_url of a profile.
         "endpointSetting" endpoint_setting: Fact<Option<String>>,
+        /// Whether it is stored or made by the program itself, so that no exec entry has a part in it.
+        "isStored" is_stored: Fact<bool>,
         /// What is wrong with a stored credential; absent if none is stored or nothing is wrong with it.
         "storedProblem" stored_problem: Fact<Option<StoredProblem>>,
         /// How old a stored token is, in minutes.
@@ -99,6 +101,7 @@ pub(crate) fn derive(
         host: part(|token| token.host.clone()),
         bytes: token.clone().map(|token| token.and_then(|token| i64::try_from(token.bytes?).ok())),
         endpoint_setting: endpoint_setting(evidence),
+        is_stored: is_stored(evidence, kubeconfig),
         stored_problem: match is_rejected {
             true => Fact::known(None, STATIC),
             false => stored_problem(evidence, kubeconfig, pasted),
@@ -135,6 +138,16 @@ fn sent<'e>(evidence: &'e Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Option
         Some(UserCredential::Exec) | None => Fact::Unknown(why_unsettled(&evidence.exec, EXEC)),
         Some(_) => Fact::known(None, "kubeconfig"),
     }
+}
+
+fn is_stored(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<bool> {
+    if evidence.static_token.found().is_some() {
+        return Fact::known(true, STATIC);
+    }
+    if evidence.exec.found().is_some() {
+        return Fact::known(false, EXEC);
+    }
+    kubeconfig.credential.clone().map(|credential| credential == Some(UserCredential::StaticToken))
 }
 
 /// The rule that the token breaks, and the words of the server.
@@ -338,6 +351,7 @@ fn of_stored_token(
         }
         Some(TokenKind::ServiceAccount) if has_expired || !refused => known(None),
         None | Some(TokenKind::Eks) if token.date.is_some() => known(None),
+        Some(TokenKind::Eks) => Fact::unknown(STATIC, "when the token was made is not known"),
         _ if refused => known(Some(StoredProblem::RefusedToken)),
         _ => Fact::unknown("kubernetes.whoami", "whether the API server accepts the stored token was not seen"),
     }

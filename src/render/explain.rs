@@ -99,8 +99,7 @@ pub fn explain(rule: &Rule, look: Look, out: &mut dyn Write) -> io::Result<()> {
                     if !head.is_empty() {
                         writeln!(out, "  {head}")?;
                     }
-                    let lines = commands.iter().flat_map(|command| command.lines());
-                    lines.into_iter().try_for_each(|line| writeln!(out, "    {}", look.visible(line)))?;
+                    commands.iter().try_for_each(|command| writeln!(out, "{}", look.command(command, 4)))?;
                 }
             }
         }

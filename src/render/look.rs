@@ -88,6 +88,17 @@ impl Look {
         paragraphs.collect::<Vec<_>>().join("\n\n")
     }
 
+    /// A command as it can be pasted: never wrapped, its lines behind `indent` blanks, but for one with a here-document,
+    /// whose end has to stand at the beginning of its line.
+    pub(super) fn command(self, command: &str, indent: usize) -> String {
+        let margin = if command.contains("<<") { 0 } else { indent };
+        let lines = command.lines().map(|line| match line {
+            "" => String::new(),
+            line => format!("{}{}", " ".repeat(margin), self.visible(line)),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// Fills `text` with blanks to `width` columns.
     pub(super) fn pad(self, text: &str, width: usize) -> String {
         let missing = width.saturating_sub(text.width());

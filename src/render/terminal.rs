@@ -13,6 +13,8 @@ use crate::{
 
 /// The columns of a stage's name.
 const STAGE: usize = 15;
+/// Blanks before commands.
+const COMMAND_INDENT: usize = 6;
 
 /// Writes a report for a terminal, or plainly for a pipe.
 ///
@@ -188,7 +190,7 @@ impl Page<'_> {
             writeln!(out, "{}", look.tone(Tone::Bad, &look.prose("This cannot be undone.", 6)))?;
         }
         for step in &fix.steps {
-            self.command(&step.run, out)?;
+            writeln!(out, "{}", self.look.command(&step.run, COMMAND_INDENT))?;
         }
         if !fix.requires.is_empty() {
             writeln!(out, "{}", look.tone(Tone::Faint, &look.prose(&format!("needs {}", fix.requires.join(", ")), 6)))?;
@@ -207,15 +209,7 @@ impl Page<'_> {
             return Ok(());
         }
         writeln!(out, "    {head}")?;
-        commands.iter().try_for_each(|command| self.command(command, out))
-    }
-
-    /// Commands are never wrapped: they can be pasted as they stand.
-    fn command(&self, command: &str, out: &mut dyn Write) -> io::Result<()> {
-        for line in command.lines() {
-            writeln!(out, "      {}", self.look.visible(line))?;
-        }
-        Ok(())
+        commands.iter().try_for_each(|command| writeln!(out, "{}", self.look.command(command, COMMAND_INDENT)))
     }
 
     fn unknowns(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -230,7 +224,7 @@ impl Page<'_> {
             let line = format!("{} was not seen: {}", unseen.observation, unseen.why);
             writeln!(out, "{}", self.look.prose(&line, 2))?;
             writeln!(out, "    by {}:", actor(unseen.actor))?;
-            self.command(&unseen.ask, out)?;
+            writeln!(out, "{}", self.look.command(&unseen.ask, COMMAND_INDENT))?;
         }
         Ok(())
     }

@@ -88,6 +88,7 @@ fn environment() -> Environment<'static> {
     environment.remove_filter("safe");
     environment.add_filter("words", words);
     environment.add_filter("first", first);
+    environment.add_filter("hcl", hcl);
     environment.set_formatter(|out, state, value| {
         if let Some(fact) = value.downcast_object_ref::<Unfilled>() {
             return Ok(out.write_str(&fact.placeholder)?);
@@ -116,6 +117,23 @@ fn first(list: &Value) -> Result<Value, Error> {
         Some(_) => Ok(list.clone()),
         None => Ok(list.try_iter()?.next().unwrap_or_default()),
     }
+}
+
+/// The filter `hcl`: a text as a quoted string of Terraform's language, on one line, for files that a command writes.
+fn hcl(text: &Value) -> Value {
+    let text = text.to_string();
+    let mut quoted = String::from("\"");
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            // The beginnings of interpolations.
+            '$' | '%' if characters.peek() == Some(&'{') => quoted.extend([character, character]),
+            c if shell::is_deceptive(c) => quoted.push_str(&format!("\\U{:08x}", c as u32)),
+            c => quoted.push(c),
+        }
+    }
+    Value::from_safe_string(quoted + "\"")
 }
 
 impl Renderer {
@@ -374,4 +392,24 @@ fn sample(schema: &Schema) -> Node {
         Schema::Optional(_) => FactValue::Absent,
     };
     Node::Known(value, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_for_terraform_is_read_back_as_it_was() {
+        for (text, quoted) in [
+            ("arn:aws:iam::111122223333:role/Dev", r#""arn:aws:iam::111122223333:role/Dev""#),
+            (r#"a"b\c"#, r#""a\"b\\c""#),
+            ("${file(\"/etc/passwd\")} %{if} $5 100%", r#""$${file(\"/etc/passwd\")} %%{if} $5 100%""#),
+            ("EOF\nx\u{202e}", r#""EOF\U0000000ax\U0000202e""#),
+        ] {
+            let value = hcl(&Value::from(text));
+            assert_eq!(value.to_string(), quoted);
+            let body: hcl_edit::structure::Body = format!("x = {value}\n").parse().unwrap();
+            assert_eq!(body.attributes().count(), 1, "{quoted}");
+        }
+    }
 }

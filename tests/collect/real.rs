@@ -7,12 +7,11 @@ use std::time::Duration;
 use eks_doctor::collect::{Request, Surroundings};
 use eks_doctor::diagnose::diagnose;
 use eks_doctor::evidence::{Observed, Target};
-use eks_doctor::rule::Library;
 use eks_doctor::scenario;
 
 use crate::played::play;
 use crate::world::{Lab, base};
-use crate::{collect, found, request, without};
+use crate::{collect, found, library, request, without};
 
 /// The lab's surroundings with the programs of this machine, if it has them.
 fn with_real_programs(lab: &Lab, programs: &[&str]) -> Option<Surroundings> {
@@ -103,12 +102,11 @@ const PRINTED: [(&str, &str, Option<&str>); 13] = [
 #[test]
 fn the_real_kubectl_prints_the_error_and_its_cause_is_named() {
     let Some(kubectl) = kubectl() else { return };
-    let library = Library::load(&[]).unwrap();
     for (name, words, cause) in PRINTED {
         let played = play(&scenario::evidence(name).unwrap());
         let said = ask_kubectl(&kubectl, &played.surroundings, &["get", "pods"]);
         assert!(said.contains(words), "{name}: {said}");
-        let report = diagnose(&played.collect(), &library);
+        let report = diagnose(&played.collect(), library());
         assert_eq!(report.findings.first().map(|finding| finding.id.as_str()), cause, "{name}");
     }
 }

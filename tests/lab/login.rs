@@ -31,6 +31,8 @@ impl World {
             return Err(failure.clone());
         }
         match self.stores().map(&self.with_principal(&identity, &key)).outcome {
+            // The mapping is there, and the server has its own reasons: it is new, or STS did not answer.
+            Outcome::Always(Verdict::Mapped(_)) if let Observed::Denied(refusal) = whoami => Err(refusal.clone()),
             Outcome::Always(Verdict::Mapped(mapped)) => Ok(self.user(&identity, &mapped).ok_or_else(unauthorized)?),
             Outcome::Always(Verdict::Denied(_)) => Err(unauthorized()),
             // The document does not tell what the server knows, but may tell what it said.

@@ -82,7 +82,12 @@ pub(crate) fn play_slowly(document: &Evidence, latency: Duration) -> Played {
     let Target { context, cluster, region, principal, action, symptom, profile, program: _ } = document.target.clone();
     let target = Target { context, cluster, region, principal, action, symptom, profile, program: None };
     let logs = document.logs.authenticator.found().is_some();
-    Played { request: Request { target, logs, kubeconfig: None, timeout: DEFAULT_TIMEOUT }, lab, surroundings }
+    let egress_address = document.network.egress_address.found().and_then(|address| address.parse().ok());
+    Played {
+        request: Request { target, logs, egress_address, kubeconfig: None, timeout: DEFAULT_TIMEOUT },
+        lab,
+        surroundings,
+    }
 }
 
 impl Played {
@@ -153,12 +158,27 @@ fn write_kubeconfig(lab: &Lab) {
 /// The command of the exec entry: it does what it did in the document.
 fn write_plugin(lab: &Lab) {
     std::fs::remove_file(lab.folder.path().join("bin/aws")).unwrap();
-    let Some(run) = lab.evidence.exec.found() else { return };
+    let (exec, executables) = (&lab.evidence.exec, &lab.evidence.environment.executables);
+    if let Some(asked) = exec.failure().and_then(|failure| failure.message.split_once("it wrote: ")) {
+        return lab.write_program("aws", &format!("printf '%s' {} >&2\nsleep 60", quote(asked.1)));
+    }
+    let Some(run) = exec.found() else { return };
     let name = if run.command.is_empty() { "aws" } else { &run.command };
-    let stderr = run.stderr.replace('\'', "'\\''");
-    let exit = run.exit_code.unwrap_or(0);
-    let stdout = if run.token.is_some() { credential(lab, run).to_string() } else { String::new() };
-    lab.write_program(name, &format!("printf '%s' '{stderr}' >&2\ncat <<'END'\n{stdout}\nEND\nexit {exit}"));
+    let version = executables.get(name).and_then(|found| found.found()?.version.clone()).unwrap_or_default();
+    let stdout = match (&run.token, run.decode_error.as_deref()) {
+        (Some(_), _) => credential(lab, run).to_string(),
+        (None, Some(error)) if error.contains("plugin returned version") => credential(lab, run).to_string(),
+        // What `--output table` makes of it.
+        (None, Some(_)) => "-----------\n|  GetToken  |\n+-----------+".to_owned(),
+        (None, None) => String::new(),
+    };
+    let (stderr, exit) = (quote(&run.stderr), run.exit_code.unwrap_or(0));
+    let version = format!("[ \"$1\" = --version ] && echo {} && exit", quote(&version));
+    lab.write_program(name, &format!("{version}\nprintf '%s' {stderr} >&2\ncat <<'END'\n{stdout}\nEND\nexit {exit}"));
+}
+
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// What a plugin prints, for the cluster that its arguments name.
@@ -166,16 +186,19 @@ fn credential(lab: &Lab, run: &ExecRun) -> Value {
     let token = run.token.as_ref();
     let region = token.and_then(|token| token.region.as_deref()).unwrap_or(REGION);
     let host = token.and_then(|token| token.host.clone()).unwrap_or_else(|| format!("sts.{region}.amazonaws.com"));
+    let session = (!lacks_session_token(lab)).then_some(SESSION_TOKEN);
     let users = lab.evidence.kubeconfig.found().and_then(|kubeconfig| kubeconfig.document["users"].as_array());
     let arguments = users.into_iter().flatten().filter_map(|user| user["user"]["exec"]["args"].as_array());
     let arguments: Vec<&str> = arguments.flatten().filter_map(Value::as_str).collect();
     let named = arguments.windows(2).find(|pair| ["--cluster-name", "--cluster-id", "-i"].contains(&pair[0]));
     let cluster = named.map(|pair| pair[1]).or(lab.evidence.target.cluster.as_deref()).unwrap_or_default();
+    let returned = run.decode_error.as_deref().and_then(|error| error.split_once("plugin returned version "));
     let version = run.credential.as_ref().and_then(|credential| credential.api_version.as_deref());
+    let version = returned.map(|(_, version)| version).or(version);
     json!({
         "kind": "ExecCredential",
         "apiVersion": version.unwrap_or("client.authentication.k8s.io/v1beta1"),
-        "status": { "token": token_of_host(&host, region, cluster), "expirationTimestamp": "2030-01-01T00:00:00Z" }
+        "status": { "token": token_of_host(&host, region, session, cluster), "expirationTimestamp": "2030-01-01T00:00:00Z" }
     })
 }
 
@@ -215,11 +238,22 @@ fn settings(profile: &Profile) -> String {
             "aws_access_key_id" => SHELL_KEY,
             "aws_secret_access_key" => SECRET_KEY,
             "aws_session_token" => SESSION_TOKEN,
+            "role_arn" => profile.role_arn.as_deref()?,
+            "source_profile" => profile.source_profile.as_deref()?,
+            "mfa_serial" => profile.mfa_serial.as_deref()?,
             _ => return None,
         })
     };
     let settings = profile.settings.iter().filter_map(|name| Some(format!("{name} = {}\n", value(name)?)));
-    region.chain(settings).collect()
+    let output = profile.output.iter().map(|output| format!("output = {output}\n"));
+    region.chain(settings).chain(output).collect()
+}
+
+/// Whether somebody copied two of three values. The lab's keys are temporary ones, and those of others need no third.
+fn lacks_session_token(lab: &Lab) -> bool {
+    let token = lab.evidence.exec.found().and_then(|run| run.token.as_ref());
+    let is_temporary = |id: &String| id.starts_with("ASIA");
+    token.is_some_and(|token| token.has_session_token == Some(false) && token.access_key_id.iter().any(is_temporary))
 }
 
 /// The document's variables, but for those that say where things are on its machine.
@@ -230,6 +264,9 @@ fn surroundings(lab: &Lab) -> Surroundings {
     let provider = credentials.found().map(|credentials| credentials.provider);
     if !credentials.is_unmentioned() && provider != Some(CredentialProvider::Environment) {
         keys.iter().for_each(|key| drop(surroundings.variables.remove(std::ffi::OsStr::new(key))));
+    }
+    if lacks_session_token(lab) {
+        surroundings.variables.remove(std::ffi::OsStr::new("AWS_SESSION_TOKEN"));
     }
     let own = ["PATH", "HOME", "KUBECONFIG", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED"];
     let is_own = |name: &str| own.contains(&name) || keys.contains(&name) || name.to_lowercase().ends_with("_proxy");

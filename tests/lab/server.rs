@@ -102,7 +102,11 @@ impl Drop for Server {
 }
 
 fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listen_at("127.0.0.1:0", serve)
+}
+
+fn listen_at(address: &str, serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
+    let listener = TcpListener::bind(address).unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
@@ -146,17 +150,76 @@ pub(crate) fn connect_proxy(server: SocketAddr, seen: impl Fn(&Request) + Send +
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let Ok(Some(request)) = read_request(&mut reader) else { return };
         seen(&request);
-        let (mut client, Ok(mut upstream)) = (stream, TcpStream::connect(server)) else { return };
-        let _ = upstream.set_nodelay(true);
-        let _ = client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n");
-        let (mut from_client, mut to_upstream) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
-        std::thread::spawn(move || {
-            let _ = io::copy(&mut from_client, &mut to_upstream);
-            let _ = to_upstream.shutdown(Shutdown::Both);
-        });
-        let _ = io::copy(&mut upstream, &mut client);
-        let _ = client.shutdown(Shutdown::Both);
+        pass_on(stream, server, b"HTTP/1.1 200 Connection established\r\n\r\n");
     })
+}
+
+/// Leads a connection to a server, after a greeting.
+fn pass_on(mut client: TcpStream, server: SocketAddr, greeting: &[u8]) {
+    let Ok(mut upstream) = TcpStream::connect(server) else { return };
+    let _ = upstream.set_nodelay(true);
+    let _ = client.write_all(greeting);
+    let (mut from_client, mut to_upstream) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from_client, &mut to_upstream);
+        let _ = to_upstream.shutdown(Shutdown::Both);
+    });
+    let _ = io::copy(&mut upstream, &mut client);
+    let _ = client.shutdown(Shutdown::Both);
+}
+
+/// Whoever connects to this address is connected to a server.
+pub(crate) fn relay(address: &str, server: SocketAddr) -> Server {
+    listen_at(address, move |stream| pass_on(stream, server, b""))
+}
+
+/// A SOCKS proxy that leads everything to one server, whatever its name. It wants no password.
+pub(crate) fn socks_proxy(server: SocketAddr) -> Server {
+    listen(move |mut stream| {
+        let mut greeting = [0; 2];
+        let mut request = [0; 5];
+        let _ = stream.read_exact(&mut greeting);
+        let _ = stream.read_exact(&mut vec![0; greeting[1].into()]);
+        let _ = stream.write_all(&[5, 0]);
+        let _ = stream.read_exact(&mut request);
+        // The rest of a name, or of an address, and the port.
+        let rest = if request[3] == 3 { usize::from(request[4]) + 2 } else { 5 };
+        let _ = stream.read_exact(&mut vec![0; rest]);
+        pass_on(stream, server, &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    })
+}
+
+/// A server that says this to whoever has said anything, and then no more.
+pub(crate) fn parrot(says: &'static [u8]) -> Server {
+    listen(move |mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(says);
+        let _ = io::copy(&mut stream, &mut io::sink());
+    })
+}
+
+/// An address where connections are begun and never taken up, because too many others wait there.
+pub(crate) struct FullHouse {
+    pub(crate) address: SocketAddr,
+    _guests: Vec<TcpStream>,
+    _runtime: tokio::runtime::Runtime,
+    _listener: tokio::net::TcpListener,
+}
+
+impl FullHouse {
+    pub(crate) fn at(address: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            socket.bind(address.parse().unwrap()).unwrap();
+            socket.listen(0).unwrap()
+        });
+        let address = listener.local_addr().unwrap();
+        let guest = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+        let guests = std::iter::from_fn(guest).take(8).collect();
+        Self { address, _guests: guests, _runtime: runtime, _listener: listener }
+    }
 }
 
 /// Answers requests until the connection ends.
@@ -247,10 +310,15 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     pub(crate) fn new(names: &[&str]) -> Self {
+        Self::named("lab", names)
+    }
+
+    /// The same by an authority of another name.
+    pub(crate) fn named(authority_name: &str, names: &[&str]) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.distinguished_name.push(DnType::CommonName, "lab");
+        authority.distinguished_name.push(DnType::CommonName, authority_name);
         let ca_pem = authority.self_signed(&key).unwrap().pem();
         let issuer = Issuer::new(authority, key);
         let server_key = KeyPair::generate().unwrap();

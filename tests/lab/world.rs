@@ -86,7 +86,7 @@ impl Lab {
         });
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
         names.push("portal.sso.eu-west-1.amazonaws.com");
-        let hosts = hosts_of_kubeconfig(&evidence);
+        let hosts = hosts_named(&evidence);
         names.extend(hosts.iter().map(String::as_str));
         names.extend([endpoint_host.as_str(), "127.0.0.1", "localhost"]);
         let certificates = Certificates::new(&names);
@@ -198,6 +198,11 @@ impl Lab {
         format!("https://{}", self.server.address)
     }
 
+    /// Where the one server of this world listens.
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.server.address
+    }
+
     /// `METHOD OPERATION` of every request so far.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
@@ -206,12 +211,12 @@ impl Lab {
 
 /// A token as `aws eks get-token` makes it, for the plugin's keys.
 pub(crate) fn presigned_token(cluster: &str) -> String {
-    token_of_host(&format!("sts.{REGION}.amazonaws.com"), REGION, cluster)
+    token_of_host(&format!("sts.{REGION}.amazonaws.com"), REGION, Some(SESSION_TOKEN), cluster)
 }
 
 /// A token that goes to a host of STS.
-pub(crate) fn token_of_host(host: &str, region: &str, cluster: &str) -> String {
-    let url = presign(host, region, (PLUGIN_KEY, Some(SESSION_TOKEN)), cluster, SystemTime::now(), 60);
+pub(crate) fn token_of_host(host: &str, region: &str, session: Option<&str>, cluster: &str) -> String {
+    let url = presign(host, region, (PLUGIN_KEY, session), cluster, SystemTime::now(), 60);
     format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url))
 }
 
@@ -223,11 +228,15 @@ fn administrator() -> Observed<CallerIdentity> {
     })
 }
 
-/// The servers that the document's kubeconfig names.
-fn hosts_of_kubeconfig(evidence: &Evidence) -> Vec<String> {
+/// The servers that the document's kubeconfig and variables name.
+fn hosts_named(evidence: &Evidence) -> Vec<String> {
     let clusters = evidence.kubeconfig.found().and_then(|kubeconfig| kubeconfig.document["clusters"].as_array());
     let servers = clusters.into_iter().flatten().filter_map(|entry| entry["cluster"]["server"].as_str());
-    let hosts = servers.filter_map(|server| server.parse::<http::Uri>().ok()?.host().map(str::to_owned));
+    // Endpoints of AWS that somebody configured lead here too.
+    let variables = evidence.environment.variables.iter().flatten();
+    let configured = variables.filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")).map(|(_, url)| url.as_str());
+    let hosts =
+        servers.chain(configured).filter_map(|server| server.parse::<http::Uri>().ok()?.host().map(str::to_owned));
     hosts.filter(|host| !host.is_empty()).collect()
 }
 

@@ -204,11 +204,16 @@ impl<'r> Looks<'r> {
         }
     }
 
-    /// `cloudtrail:LookupEvents`, where it could matter: somebody is not let in, and the cluster is young enough.
+    /// `cloudtrail:LookupEvents`, where it could matter: somebody is not let in or refused, and the cluster is young
+    /// enough.
     async fn create_cluster_event(&self) -> Observed<CreateClusterEvent> {
         let Some(cluster) = self.cluster().await.found() else { return Observed::default() };
         if self.request.target.principal.is_none() && self.whoami().await.found().is_some() {
-            return Observed::not_tried("the caller is let in");
+            // The creator may be mapped to less than it had.
+            let is_refused = self.access_review().await.found().is_some_and(|review| !review.allowed);
+            if !is_refused {
+                return Observed::not_tried("the caller is let in");
+            }
         }
         let age = cluster.created_at.map(|created| super::now().duration_since(created));
         if age.is_some_and(|age| age > EVENT_HISTORY) {

@@ -15,7 +15,8 @@ use crate::evidence::{Network, Observed, ProxySetting, TcpConnection, TlsSession
 impl Looks<'_> {
     /// Everything about the way to the API server.
     pub(crate) async fn network(&self) -> Network {
-        let egress_address = Observed::not_tried("no third party is asked");
+        let told = self.request.egress_address.map(|address| Observed::Found(address.to_string()));
+        let egress_address = told.unwrap_or_else(|| Observed::not_tried("no third party is asked"));
         let endpoint = match self.network_endpoint().await {
             Ok(endpoint) => endpoint,
             Err(reason) => {
@@ -49,7 +50,7 @@ impl Looks<'_> {
     }
 
     /// The API server to which the way leads, or why there is none.
-    async fn network_endpoint(&self) -> Result<Endpoint, String> {
+    pub(super) async fn network_endpoint(&self) -> Result<Endpoint, String> {
         let entry = self.kubeconfig.current.as_ref().and_then(|current| current.cluster.as_ref());
         let configured = match entry {
             Some(entry) => Some(endpoint::of_kubeconfig(&entry.content(), &self.proxies)),

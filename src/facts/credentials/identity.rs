@@ -1,13 +1,12 @@
-//! Whether the credentials belong to the one who is meant: what access keys in the environment hide, whether the exec
-//! plugin is somebody else than the shell, and whether either is of the cluster's account.
+//! Whether the credentials belong to the one who is meant: what access keys in the environment hide, and whether they are
+//! of the cluster's account.
 
-use super::{CALLER, CREDENTIALS, CredentialProblem, Mismatch, Rooms, keys_win, problem::Seen};
+use super::{CALLER, CREDENTIALS, CredentialProblem, Rooms, keys_win, problem::Seen};
 use crate::{
     evidence::{Evidence, Observed, ProfileSource},
     facts::{
         kubeconfig::variable,
-        mapping::{self, MappingSource},
-        subject,
+        mapping::MappingSource,
         value::{Fact, why_unsettled},
     },
 };
@@ -79,7 +78,7 @@ pub(super) fn cluster_account(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Opt
     }
 }
 
-fn is_of_other_account(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<bool> {
+pub(super) fn is_of_other_account(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<bool> {
     cluster_account(evidence, rooms).and_then(|cluster| {
         caller_account(evidence).and_then(|caller| match (cluster, caller) {
             (Some(cluster), Some(caller)) => Fact::known(cluster != caller, "the caller's and the cluster's ARN"),
@@ -100,72 +99,4 @@ pub(super) fn is_of_wrong_account(evidence: &Evidence, rooms: Rooms<'_>) -> Fact
         }
         rooms.mapping.source.clone().map(|source| source == MappingSource::None)
     })
-}
-
-/// Which identity the cluster knows, where shell and exec plugin are different principals and the one that is used is
-/// the one that it does not know.
-pub(super) fn mismatch(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<Mismatch>> {
-    const OBSERVATION: &str = "execCaller";
-    if evidence.target.principal.is_some() {
-        return Fact::unknown(OBSERVATION, "what is seen from here belongs to somebody else");
-    }
-    let (plugin, shell) = match (&evidence.exec_caller, &evidence.aws.caller) {
-        (Observed::Found(plugin), Observed::Found(shell)) => (plugin, shell),
-        (Observed::Found(_), other) => return Fact::Unknown(why_unsettled(other, CALLER)),
-        (other, _) => return Fact::Unknown(why_unsettled(other, OBSERVATION)),
-    };
-    if super::roles::principal(&plugin.arn) == super::roles::principal(&shell.arn) {
-        return Fact::known(None, OBSERVATION);
-    }
-    let knows = |source: &Fact<MappingSource>| source.clone().map(|source| source != MappingSource::None);
-    let knows_plugin = knows(&rooms.mapping.source);
-    let knows_shell = knows(&mapping_of_shell(evidence, rooms));
-    knows_plugin.and_then(|knows_plugin| {
-        knows_shell.and_then(|knows_shell| match (knows_shell, knows_plugin) {
-            // A role that the exec entry names is meant; that nobody mapped it is a cause of its own.
-            (true, false) if rooms.known.kubeconfig.exec_role.value().is_some_and(Option::is_some) => {
-                Fact::unknown("kubeconfig", "the exec entry names a role, which may be meant")
-            }
-            (true, false) => Fact::known(Some(Mismatch::ShellIsKnown), OBSERVATION),
-            (false, true) if is_of_other_program(evidence, rooms) => {
-                Fact::known(Some(Mismatch::PluginIsKnown), OBSERVATION)
-            }
-            _ => Fact::known(None, OBSERVATION),
-        })
-    })
-}
-
-/// Whether the failing program signs as the shell instead of running the exec plugin.
-fn is_of_other_program(evidence: &Evidence, rooms: Rooms<'_>) -> bool {
-    let named = evidence.target.program.as_ref().is_some_and(|program| program.name.to_lowercase().contains("eksctl"));
-    named || rooms.known.pasted.is_from("eksctl")
-}
-
-/// What the cluster makes of the shell's own identity.
-fn mapping_of_shell(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<MappingSource> {
-    let mut without_plugin = evidence.clone();
-    without_plugin.exec_caller = Observed::NotTried(None);
-    without_plugin.aws.principal = Observed::NotTried(None);
-    let shell = subject::derive(&without_plugin, rooms.known.kubeconfig);
-    mapping::derive(&without_plugin, mapping::Known { subject: &shell, ..rooms.known }).source
-}
-
-/// What makes the exec plugin another principal than the shell.
-pub(super) fn mismatch_reason(evidence: &Evidence, rooms: Rooms<'_>) -> Fact<Option<String>> {
-    let kubeconfig = rooms.known.kubeconfig;
-    let text = |fact: &Fact<Option<String>>| fact.value().cloned().flatten();
-    let reason = if let Some(role) = text(&kubeconfig.exec_role) {
-        Some(format!("the exec entry assumes {role}"))
-    } else if let Some(profile) = text(&kubeconfig.exec_profile) {
-        Some(format!("the exec entry names profile {profile}"))
-    } else if let Some(profile) = text(&kubeconfig.exec_env_profile) {
-        Some(format!("the exec entry sets AWS_PROFILE to {profile}"))
-    } else if let Some(role) = text(&variable(evidence, "DEFAULT_ROLE")) {
-        Some(format!("the variable DEFAULT_ROLE makes aws-iam-authenticator assume {role}"))
-    } else if kubeconfig.exec_arguments.value().is_some_and(|arguments| arguments.iter().any(|one| one == "--cache")) {
-        Some("the exec entry has --cache, which keeps the credentials of an earlier identity".to_owned())
-    } else {
-        None
-    };
-    kubeconfig.exec_command.clone().map(|_| reason)
 }

@@ -8,9 +8,10 @@ use crate::{
         exec,
         kubeconfig::{KubeconfigFacts, UserCredential},
         pasted::{self, Pasted},
-        token_facts::host_of_other_partition,
+        token_facts::{self, host_of_other_partition},
         value::{Fact, Unknown, why_unsettled},
     },
+    symptom::SymptomClass,
 };
 
 /// A problem, the words that tell it, and where they were read.
@@ -189,7 +190,8 @@ enum Side {
 /// What stops the credentials with which the subject's requests are signed. The exec plugin goes before the shell,
 /// because its token is what the API server sees; a pasted text counts where nothing was looked up.
 pub(crate) fn of_subject(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -> Fact<Option<Seen>> {
-    let stated = of_pasted(pasted);
+    // What an ancient plugin says of credentials is its own fault.
+    let stated = if exec::is_ancient(evidence, kubeconfig) { None } else { of_pasted(pasted) };
     let known = |seen: Option<Seen>, observation: &'static str| {
         let observation = seen.as_ref().map_or(observation, |seen| seen.observation);
         Fact::known(seen, observation)
@@ -203,20 +205,38 @@ pub(crate) fn of_subject(evidence: &Evidence, kubeconfig: &KubeconfigFacts, past
     if let Some(seen) = of_partition(evidence, kubeconfig) {
         return known(Some(seen), "exec");
     }
-    let asks_aws = pasted.classes.contains(&crate::symptom::SymptomClass::Aws);
+    let asks_aws = pasted.classes.contains(&SymptomClass::Aws);
     match (of_exec(evidence, kubeconfig), of_shell(evidence)) {
         (Side::Problem(seen), _) => known(Some(seen), "exec"),
         (Side::Works, Side::Problem(seen)) if asks_aws => known(Some(seen), "aws.caller"),
-        (Side::Works, _) => known(None, "execCaller"),
+        (Side::Works, _) => of_elsewhere(evidence, pasted, stated, "execCaller"),
+        // The plugin signs with a profile of its own, and fails for a reason of its own.
+        (Side::Silent, Side::Problem(_)) if !uses_shell(kubeconfig) => known(stated, "exec"),
         (Side::Silent | Side::Unknown(_), Side::Problem(seen)) => known(Some(seen), "aws.caller"),
-        (Side::Silent, Side::Works) => known(stated, "aws.caller"),
-        (Side::Unknown(_), Side::Works) if stated.is_some() || uses_shell(kubeconfig) => known(stated, "aws.caller"),
+        (Side::Silent, Side::Works) => of_elsewhere(evidence, pasted, stated, "aws.caller"),
+        (Side::Unknown(_), Side::Works) if stated.is_some() || uses_shell(kubeconfig) => {
+            of_elsewhere(evidence, pasted, stated, "aws.caller")
+        }
         (Side::Unknown(unknown), Side::Works) => Fact::Unknown(unknown),
         (_, Side::Unknown(unknown)) => match stated {
             Some(seen) => known(Some(seen), pasted::OBSERVATION),
             None => Fact::Unknown(unknown),
         },
         (_, Side::Silent) => known(stated, "aws.caller"),
+    }
+}
+
+/// Credentials work here. What a text states by itself holds for another program, which may have other ones; without
+/// such a program it may be of another time or place, as may a text that leaves the reason open.
+fn of_elsewhere(evidence: &Evidence, pasted: &Pasted, stated: Option<Seen>, works: &'static str) -> Fact<Option<Seen>> {
+    let is_of_program = evidence.target.program.as_ref().is_some_and(|program| !program.name.contains("kubectl"));
+    let is_of_credentials = |class| matches!(class, &SymptomClass::Aws | &SymptomClass::Exec);
+    let speaks = !pasted.classes.is_empty() && pasted.classes.iter().all(is_of_credentials);
+    let is_named = |problem: &CredentialProblem| pasted.may_be(&format!("credentials/{problem}"));
+    match stated {
+        Some(seen) if is_of_program || works == "aws.caller" => Fact::known(Some(seen), pasted::OBSERVATION),
+        None if !speaks || !CredentialProblem::ALL.iter().any(is_named) => Fact::known(None, works),
+        _ => Fact::unknown(works, "they work here, but the failing program may have other ones"),
     }
 }
 
@@ -263,8 +283,24 @@ fn of_exec(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Side {
         Observed::Found(_) => of_token(evidence, kubeconfig),
         Observed::Denied(failure) | Observed::Failed(failure) => told(&failure.message),
         Observed::Absent(_) => Side::Silent,
-        not_tried @ Observed::NotTried(_) => Side::Unknown(why_unsettled(not_tried, OBSERVATION)),
+        not_tried @ Observed::NotTried(_) => match lost_profile(evidence, kubeconfig) {
+            Some(seen) if evidence.exec_caller.found().is_none() => Side::Problem(seen),
+            _ => Side::Unknown(why_unsettled(not_tried, OBSERVATION)),
+        },
     }
+}
+
+/// The profile that the exec entry names is not among those that exist.
+fn lost_profile(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Option<Seen> {
+    let names = evidence.aws.profile_names.found()?;
+    if super::keys_win(evidence).is(&true) {
+        return None;
+    }
+    let named = [&kubeconfig.exec_profile, &kubeconfig.exec_env_profile];
+    let named = named.into_iter().find_map(|profile| profile.value()?.as_ref())?;
+    let message = format!("the exec entry names {named}, and there is no such profile");
+    let seen = Seen { problem: CredentialProblem::ProfileNotFound, message, observation: "exec" };
+    (!names.contains(named)).then_some(seen)
 }
 
 /// The line that says most: plugins print progress first and the reason last.
@@ -319,6 +355,11 @@ fn of_shell(evidence: &Evidence) -> Side {
     }
     if let Some(failure) = aws.caller.failure() {
         return told(failure, CALLER);
+    }
+    let end = aws.credentials.found().and_then(|found| found.expires_at);
+    if let Some(end) = end.filter(|end| token_facts::now(evidence).is_some_and(|now| *end < now)) {
+        let message = format!("the session ended at {end}");
+        return Side::Problem(Seen { problem: CredentialProblem::Expired, message, observation: CREDENTIALS });
     }
     if let Some(failure) = aws.cluster.failure()
         && of_failure(failure).is_some_and(|problem| problem != CredentialProblem::StsUnreachable)

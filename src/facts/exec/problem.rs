@@ -233,7 +233,11 @@ pub(super) fn is_ancient(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> b
 fn of_unknown_run(case: &Case<'_>, unknown: &Unknown) -> Told {
     let known = |problem, source: &'static str| Fact::known(Some((problem, words_of_setting(case, problem))), source);
     let plugin = plugin(case.evidence, case.kubeconfig);
-    if plugin.as_ref().is_some_and(|(name, version)| name == "aws" && *version < (1, 16, 156)) {
+    // The first AWS CLIs know no get-token, the next ones lose profile and region on the way.
+    let is_told = of_text(&case.pasted.text, case).is_some_and(|problem| problem != ExecProblem::CommandMissing);
+    if plugin.as_ref().is_some_and(|(name, version)| name == "aws" && *version < (1, 16, 156))
+        || is_told && is_ancient(case.evidence, case.kubeconfig)
+    {
         return known(ExecProblem::Outdated, "environment.executables");
     }
     if complains_of_format(&case.pasted.text) && is_misformatted(case) {
@@ -274,20 +278,23 @@ pub(super) fn output_setting(evidence: &Evidence, kubeconfig: &KubeconfigFacts) 
     profile.map(|profile| profile.and_then(|profile| profile.output.clone()))
 }
 
-/// Whether the AWS CLI is left to print text or a table, which no client can read. YAML happens to be readable.
+/// Whether the AWS CLI is left to print text, a table or a list, which no client can read. YAML happens to be readable.
 fn is_misformatted(case: &Case<'_>) -> bool {
     let setting = output_setting(case.evidence, case.kubeconfig);
     let setting = setting.value().and_then(Option::as_deref);
     let is_named = case.kubeconfig.exec_output.value().is_some_and(Option::is_some);
     let named = case.kubeconfig.exec_output.value().and_then(Option::as_deref);
     let format = if is_named { named } else { setting };
-    matches!(format, Some("text" | "table" | "off"))
+    matches!(format, Some("text" | "table" | "yaml-stream" | "off"))
 }
 
-/// Whether the output format is left to settings that nobody looked at.
+/// Whether the output format is left to arguments or settings that nobody looked at.
 fn is_format_open(case: &Case<'_>) -> bool {
-    let is_unnamed = matches!(case.kubeconfig.exec_output.value(), Some(None));
-    is_unnamed && matches!(output_setting(case.evidence, case.kubeconfig), Fact::Unknown(_))
+    match case.kubeconfig.exec_output.value() {
+        Some(Some(_)) => false,
+        Some(None) => matches!(output_setting(case.evidence, case.kubeconfig), Fact::Unknown(_)),
+        None => true,
+    }
 }
 
 /// The API version that the plugin answered, as seen or as the client told.

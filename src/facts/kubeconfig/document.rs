@@ -36,6 +36,23 @@ pub(crate) fn select<'a>(document: &'a Value, name: Option<&str>) -> Selected<'a
     }
 }
 
+/// The name of the only entry in one of the document's lists.
+pub(crate) fn only_name(document: &Value, list: &str) -> Option<String> {
+    match document.get(list)?.as_array()?.as_slice() {
+        [entry] => text(Some(entry), "name"),
+        _ => None,
+    }
+}
+
+/// What an excerpt without contexts is about: the only user entry and the only cluster entry in it.
+pub(crate) fn only_entries(document: &Value) -> Selected<'_> {
+    let only = |list: &str, body: &str| match document.get(list)?.as_array()?.as_slice() {
+        [entry] => entry.get(body),
+        _ => None,
+    };
+    Selected { context: None, cluster: only("clusters", "cluster"), user: only("users", "user") }
+}
+
 /// The value of the first of `flags` in the arguments of an exec entry, as `--flag VALUE` or `--flag=VALUE`.
 pub(crate) fn argument(user: Option<&Value>, flags: &[&str]) -> Option<String> {
     let args: Vec<&str> = user?.get("exec")?.get("args")?.as_array()?.iter().filter_map(Value::as_str).collect();

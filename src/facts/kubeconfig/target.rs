@@ -10,7 +10,10 @@ use super::{
     Look, OBSERVATION, Selected,
     document::{argument, authority, cluster_of_entry, context_names, exec_variable, is_local, select, text},
 };
-use crate::{evidence::Evidence, facts::value::Fact};
+use crate::{
+    evidence::{Evidence, Observed},
+    facts::value::Fact,
+};
 
 const CLUSTER: &str = "aws.cluster";
 
@@ -104,9 +107,35 @@ pub(super) fn exec_cluster_matches(evidence: &Evidence, look: &Look<'_>) -> Fact
         }
         match text(look.selected.context, "cluster").as_deref().and_then(cluster_of_entry) {
             Some(entry) => Fact::known(name == entry, OBSERVATION),
+            None if is_of_sharer(look, &name) => Fact::known(false, OBSERVATION),
+            None if is_called_as_asked(evidence, look) && evidence.target.cluster.as_ref() != Some(&name) => {
+                Fact::known(false, "kubeconfig and target.cluster")
+            }
             None => Fact::unknown(CLUSTER, "the name of the cluster behind the server is not known"),
         }
     })
+}
+
+/// Whether the user entry is shared with a context of another server, and the cluster that it makes tokens for is that
+/// other one.
+fn is_of_sharer(look: &Look<'_>, name: &str) -> bool {
+    let server = |context: &str| text(select(look.document, Some(context)).cluster, "server");
+    let own = text(look.selected.cluster, "server");
+    let is_of = |context: &String| {
+        let entry = text(select(look.document, Some(context)).context, "cluster").unwrap_or_default();
+        own != server(context) && cluster_of_entry(&entry).unwrap_or(&entry) == name
+    };
+    user_shared_by(look).iter().any(is_of)
+}
+
+/// Whether the context in use, or its cluster entry, is called like the cluster that was asked about.
+fn is_called_as_asked(evidence: &Evidence, look: &Look<'_>) -> bool {
+    let entry = text(look.selected.context, "cluster");
+    let asked = evidence.target.cluster.as_deref();
+    let is_there = !matches!(evidence.aws.cluster, Observed::Absent(_));
+    asked.is_some()
+        && is_there
+        && (entry.as_deref() == asked || look.context.as_deref() == asked && look.selected.context.is_some())
 }
 
 /// Whether the context in use is about the cluster that was asked about; true if none was named. Names are compared,
@@ -121,6 +150,10 @@ pub(super) fn is_asked_cluster(evidence: &Evidence, look: &Look<'_>) -> Fact<boo
     }
     let entry = text(look.selected.context, "cluster").unwrap_or_default();
     match context_cluster(&look.selected) {
+        // The names agree; that the exec entry names another is a cause of its own.
+        Some(name) if name != asked && cluster_of_entry(&entry).is_none() && is_called_as_asked(evidence, look) => {
+            Fact::known(true, OBSERVATION)
+        }
         Some(name) if name != asked => Fact::known(false, OBSERVATION),
         Some(_) if entry.starts_with("arn:") => Fact::known(is_in(&entry, evidence), OBSERVATION),
         Some(_) => Fact::known(true, OBSERVATION),
