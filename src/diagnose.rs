@@ -2,6 +2,7 @@
 //! the rest is ranked.
 
 mod likelihood;
+mod supposed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,12 +46,13 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
     let checks = checks::run(&facts, &evidence.calls);
     let (suspects, ruled_out) = judge(library, &node, &facts);
     let (suspects, folded) = fold(suspects);
+    let supposed = supposed::proven(evidence, library);
     let writer = Writer {
         renderer: Renderer::new(&schema, &node),
         facts: &node,
         schema: &schema,
         folded,
-        hearsay: likelihood::Hearsay { named: &facts.pasted_causes, hinted: &facts.hinted },
+        hearsay: likelihood::Hearsay { named: &facts.pasted_causes, hinted: &facts.hinted, supposed: &supposed },
     };
     let unknowns = unknowns(&suspects, &writer);
     let findings = writer.findings(suspects);
