@@ -5,7 +5,7 @@ mod path;
 
 use serde::de::DeserializeOwned;
 
-use self::path::path_at;
+use self::path::{path_at, places_of};
 
 use crate::error::{InputError, did_you_mean};
 
@@ -27,19 +27,23 @@ pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputErro
 
 fn parse_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
     serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        // serde_json repeats the place at the end of its message.
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
-        let message = match message {
-            _ if error.is_eof() => "the document ends too early",
-            "trailing characters" => "something follows the end of the document",
-            message if message.starts_with("invalid length 0, expected struct") => "this is a list, not an object",
-            message => message,
-        };
         let (line, column) = (error.line(), error.column().max(1));
         let path = if error.is_data() || error.is_eof() { path_at(text, line, column) } else { String::new() };
-        explain(InputError::new(name, message).at(line, column), &path)
+        explain(InputError::new(name, json_message(&error)).at(line, column), &path)
     })
+}
+
+/// What serde_json says, without the place at the end of its message.
+fn json_message(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
+    match message {
+        _ if error.is_eof() => "the document ends too early",
+        "trailing characters" => "something follows the end of the document",
+        message if message.starts_with("invalid length 0, expected struct") => "this is a list, not an object",
+        message => message,
+    }
+    .to_owned()
 }
 
 /// The options with which every YAML document is read: no inference beyond YAML 1.2, no unbounded aliases.
@@ -52,7 +56,22 @@ pub(crate) fn yaml_options() -> serde_yaml::Options {
     }
 }
 
+/// Reads YAML by way of JSON, so that every type is read by one reader; the place of a mistake is found by its path.
 fn parse_yaml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
+    let document: serde_json::Value = parse_located(name, text)?;
+    let json = document.to_string();
+    serde_json::from_str(&json).map_err(|error| {
+        let path = path_at(&json, error.line(), error.column().max(1));
+        let message = json_message(&error);
+        let (key, value) = places_of(text, &path).unwrap_or(((1, 1), (1, 1)));
+        let (line, column) = if message.starts_with("unknown field") { key } else { value };
+        explain(InputError::new(name, message).at(line, column), &path)
+    })
+}
+
+/// Reads YAML into a type that keeps the places of its parts.
+pub(crate) fn parse_located<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     serde_yaml::from_str_with_options(text, yaml_options()).map_err(|error| {
         let place = error.location().map(|at| (at.line() as usize, at.column() as usize));
         let path = place.map(|(line, column)| path_at(text, line, column)).unwrap_or_default();
