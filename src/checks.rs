@@ -3,30 +3,15 @@
 //! One affirmative sentence each, in the order in which a request can die. A check whose ground an earlier failure has
 //! taken away is skipped and says which one.
 
+mod judge;
+
+use self::judge::Judgement;
 use crate::{
     evidence::Call,
-    facts::{
-        Facts,
-        authorization::is_allowed,
-        credentials::CredentialProblem,
-        exec::ExecOutcome,
-        kubeconfig::KubeconfigState,
-        mapping::MappingSource,
-        observed_symptom::Answer,
-        value::{Fact, Unknown},
-    },
+    facts::Facts,
     report::{Check, CheckOutcome, Hop},
     rule::Stage,
 };
-
-/// What a check has come to.
-enum Judgement {
-    Pass(String),
-    Fail(String),
-    Unknown(String),
-    /// There is nothing to check.
-    Skip(String),
-}
 
 struct Definition {
     id: &'static str,
@@ -46,7 +31,7 @@ const TABLE: &[Definition] = &[
         title: "AWS accepts the credentials",
         needs: &[],
         observations: &["aws.credentials", "aws.caller"],
-        judge: credentials_accepted,
+        judge: judge::credentials_accepted,
     },
     Definition {
         id: "kubeconfig-readable",
@@ -54,7 +39,7 @@ const TABLE: &[Definition] = &[
         title: "there is a kubeconfig that can be read",
         needs: &[],
         observations: &["kubeconfig"],
-        judge: kubeconfig_readable,
+        judge: judge::kubeconfig_readable,
     },
     Definition {
         id: "context-complete",
@@ -62,7 +47,7 @@ const TABLE: &[Definition] = &[
         title: "the context names a cluster and a user that exist",
         needs: &["kubeconfig-readable"],
         observations: &["kubeconfig"],
-        judge: context_complete,
+        judge: judge::context_complete,
     },
     Definition {
         id: "server-is-endpoint",
@@ -70,7 +55,7 @@ const TABLE: &[Definition] = &[
         title: "the context points at this cluster",
         needs: &["context-complete"],
         observations: &["kubeconfig", "aws.cluster"],
-        judge: server_is_endpoint,
+        judge: judge::server_is_endpoint,
     },
     Definition {
         id: "credential-obtained",
@@ -78,7 +63,7 @@ const TABLE: &[Definition] = &[
         title: "the client gets a credential",
         needs: &["context-complete"],
         observations: &["exec", "execCaller"],
-        judge: credential_obtained,
+        judge: judge::credential_obtained,
     },
     Definition {
         id: "cluster-exists",
@@ -86,7 +71,7 @@ const TABLE: &[Definition] = &[
         title: "the cluster exists and is active",
         needs: &["credentials-accepted"],
         observations: &["aws.cluster"],
-        judge: cluster_exists,
+        judge: judge::cluster_exists,
     },
     Definition {
         id: "api-server-answers",
@@ -94,7 +79,7 @@ const TABLE: &[Definition] = &[
         title: "the API server answers",
         needs: &["context-complete"],
         observations: &["network.dns", "network.tcp", "network.tls", "kubernetes.version"],
-        judge: api_server_answers,
+        judge: judge::api_server_answers,
     },
     Definition {
         id: "authentication-mode-known",
@@ -102,7 +87,7 @@ const TABLE: &[Definition] = &[
         title: "the cluster's authentication mode is known",
         needs: &["cluster-exists"],
         observations: &["aws.cluster"],
-        judge: authentication_mode_known,
+        judge: judge::authentication_mode_known,
     },
     Definition {
         id: "principal-known",
@@ -110,7 +95,7 @@ const TABLE: &[Definition] = &[
         title: "the cluster knows this principal",
         needs: &["credential-obtained", "cluster-exists", "api-server-answers"],
         observations: &["kubernetes.whoami", "aws.accessEntries", "kubernetes.awsAuth"],
-        judge: principal_known,
+        judge: judge::principal_known,
     },
     Definition {
         id: "action-allowed",
@@ -118,7 +103,7 @@ const TABLE: &[Definition] = &[
         title: "this Kubernetes user may do it",
         needs: &["principal-known"],
         observations: &["kubernetes.accessReview", "kubernetes.clusterRoleBindings", "kubernetes.roleBindings"],
-        judge: action_allowed,
+        judge: judge::action_allowed,
     },
 ];
 
@@ -176,222 +161,4 @@ pub fn trace(checks: &[Check]) -> Vec<Hop> {
             Some(Hop { hop: stage, outcome: told.outcome, detail: told.detail.clone() })
         })
         .collect()
-}
-
-/// Why something is unknown, in a few words.
-pub(crate) fn why(unknown: &Unknown) -> String {
-    let reasons = unknown.missing.iter().map(|missing| format!("{}: {}", missing.observation, missing.why));
-    let reasons: Vec<String> = reasons.take(2).collect();
-    if reasons.is_empty() { "not looked at".to_owned() } else { reasons.join("; ") }
-}
-
-fn unknown<T>(fact: &Fact<T>) -> Judgement {
-    match fact {
-        Fact::Unknown(unknown) => Judgement::Unknown(why(unknown)),
-        Fact::Known { source, .. } => Judgement::Unknown(format!("not shown by {source}")),
-    }
-}
-
-fn text(fact: &Fact<Option<String>>) -> Option<&str> {
-    fact.value()?.as_deref()
-}
-
-const SOMEBODY_ELSE: &str = "not checked: the question is about somebody else";
-
-fn credentials_accepted(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
-    }
-    let credentials = &facts.credentials;
-    match credentials.problem.value() {
-        None => unknown(&credentials.problem),
-        Some(Some(problem)) => {
-            let message = text(&credentials.problem_message);
-            Judgement::Fail(match (problem, message) {
-                (CredentialProblem::None, _) => "there are none".to_owned(),
-                (_, Some(message)) => message.to_owned(),
-                (problem, None) => problem.to_string(),
-            })
-        }
-        Some(None) => {
-            let caller = text(&credentials.caller).unwrap_or("the caller");
-            let provider = credentials.provider.value().copied().flatten();
-            let profile = text(&credentials.profile).filter(|_| {
-                provider.is_some_and(|provider| provider != crate::facts::credentials::Provider::Environment)
-            });
-            Judgement::Pass(match (provider, profile) {
-                (Some(provider), Some(profile)) => format!("{caller} ({provider}, profile {profile})"),
-                (Some(provider), None) => format!("{caller} ({provider})"),
-                (None, _) => caller.to_owned(),
-            })
-        }
-    }
-}
-
-fn kubeconfig_readable(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
-    }
-    let files = facts.kubeconfig.files.value().map(|files| files.join(", ")).unwrap_or_default();
-    match facts.kubeconfig.state.value() {
-        None => unknown(&facts.kubeconfig.state),
-        Some(KubeconfigState::Present) => Judgement::Pass(files),
-        Some(KubeconfigState::Missing) if files.is_empty() => Judgement::Fail("there is none".to_owned()),
-        Some(KubeconfigState::Missing) => Judgement::Fail(format!("none at {files}")),
-        Some(KubeconfigState::Unreadable) => {
-            Judgement::Fail(text(&facts.kubeconfig.problem).unwrap_or("it cannot be read").to_owned())
-        }
-    }
-}
-
-fn context_complete(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
-    }
-    let kubeconfig = &facts.kubeconfig;
-    let context = match &kubeconfig.context {
-        Fact::Known { value: Some(context), .. } => context,
-        Fact::Known { value: None, .. } => return Judgement::Fail("no context is selected".to_owned()),
-        unsettled => return unknown(unsettled),
-    };
-    let parts = [
-        (&kubeconfig.context_exists, format!("there is no context {context}")),
-        (&kubeconfig.cluster_entry_exists, format!("context {context} names a cluster entry that is not there")),
-        (&kubeconfig.user_entry_exists, format!("context {context} names a user entry that is not there")),
-    ];
-    for (exists, problem) in parts {
-        match exists.value() {
-            Some(true) => {}
-            Some(false) => return Judgement::Fail(problem),
-            None => return unknown(exists),
-        }
-    }
-    Judgement::Pass(format!("context {context}"))
-}
-
-fn server_is_endpoint(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
-    }
-    let server = text(&facts.kubeconfig.server).unwrap_or("no server");
-    let context = text(&facts.kubeconfig.context).unwrap_or("in use");
-    match facts.kubeconfig.endpoint_matches.value() {
-        Some(true) => Judgement::Pass(format!("context {context} points at this cluster")),
-        Some(false) => Judgement::Fail(format!("context {context} points at {server}, which is not this cluster")),
-        None => unknown(&facts.kubeconfig.endpoint_matches),
-    }
-}
-
-fn credential_obtained(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
-    }
-    let exec = &facts.exec;
-    let command = text(&facts.kubeconfig.exec_command).unwrap_or("the exec command");
-    match exec.outcome.value() {
-        None => unknown(&exec.outcome),
-        Some(None) => match facts.kubeconfig.credential.value().copied().flatten() {
-            Some(credential) => Judgement::Pass(format!("the user entry holds {credential}")),
-            None => unknown(&facts.kubeconfig.credential),
-        },
-        Some(Some(ExecOutcome::Credential)) => {
-            let context = text(&facts.kubeconfig.context).unwrap_or("in use");
-            Judgement::Pass(match text(&exec.caller) {
-                Some(caller) if facts.subject.is_shell_caller.is(&false) => {
-                    format!("{command} gives a token, of another identity than the shell's: {caller}")
-                }
-                _ => format!("context {context}; {command} gives a token"),
-            })
-        }
-        Some(Some(ExecOutcome::CommandMissing)) => Judgement::Fail(format!("{command} is not on the search path")),
-        Some(Some(ExecOutcome::NotExecutable)) => Judgement::Fail(format!("{command} cannot be executed")),
-        Some(Some(ExecOutcome::TimedOut)) => Judgement::Fail(format!("{command} did not end in time")),
-        Some(Some(ExecOutcome::Refused)) => {
-            let why = text(&exec.message).unwrap_or("its entry is not valid");
-            Judgement::Fail(format!("the client does not run {command}: {why}"))
-        }
-        Some(Some(ExecOutcome::NoCredential)) => Judgement::Fail(format!(
-            "{command} printed no credential: {}",
-            text(&exec.decode_error).unwrap_or_default()
-        )),
-        Some(Some(ExecOutcome::Failed)) => {
-            let status = exec.exit_code.value().copied().flatten();
-            let status = status.map_or_else(|| "a signal".to_owned(), |code| format!("status {code}"));
-            let last = text(&exec.stderr).and_then(|stderr| stderr.lines().rfind(|line| !line.trim().is_empty()));
-            Judgement::Fail(format!("{command} ended with {status}: {}", last.unwrap_or("no message")))
-        }
-    }
-}
-
-fn cluster_exists(facts: &Facts) -> Judgement {
-    let cluster = &facts.cluster;
-    let name = text(&cluster.name).unwrap_or("the cluster");
-    match (cluster.exists.value(), cluster.serving.value()) {
-        (None, _) => unknown(&cluster.exists),
-        (Some(false), _) => {
-            let looked = cluster.looked_in.value().map(|places| places.join(", ")).unwrap_or_default();
-            Judgement::Fail(format!("no cluster {name} in {looked}"))
-        }
-        (Some(true), Some(true)) => Judgement::Pass(format!("{name} is {}", text(&cluster.status).unwrap_or("there"))),
-        (Some(true), Some(false)) => {
-            Judgement::Fail(format!("{name} is {}", text(&cluster.status).unwrap_or("not active")))
-        }
-        (Some(true), None) => Judgement::Pass(format!("{name} is there")),
-    }
-}
-
-fn api_server_answers(facts: &Facts) -> Judgement {
-    if facts.subject.is_somebody_else.is(&true) {
-        return Judgement::Skip(SOMEBODY_ELSE.to_owned());
-    }
-    match facts.network.answers.value() {
-        Some(true) => Judgement::Pass("the API server answers".to_owned()),
-        Some(false) => Judgement::Fail(text(&facts.network.problem).unwrap_or("no answer").to_owned()),
-        None => unknown(&facts.network.answers),
-    }
-}
-
-fn authentication_mode_known(facts: &Facts) -> Judgement {
-    match facts.cluster.authentication_mode.value() {
-        Some(mode) => Judgement::Pass(mode.clone()),
-        None => unknown(&facts.cluster.authentication_mode),
-    }
-}
-
-fn principal_known(facts: &Facts) -> Judgement {
-    let mapping = &facts.mapping;
-    let user = text(&mapping.username).map(|username| format!("as Kubernetes user {username}")).unwrap_or_default();
-    match facts.symptom.answer.value() {
-        Some(Answer::Unauthorized) => return Judgement::Fail("the API server answers 401 Unauthorized".to_owned()),
-        Some(Answer::Anonymous) => {
-            return Judgement::Fail("the API server takes the request for system:anonymous".to_owned());
-        }
-        Some(Answer::Allowed | Answer::Forbidden | Answer::Authenticated) => {
-            return Judgement::Pass(if user.is_empty() { "authenticated".to_owned() } else { user });
-        }
-        None => {}
-    }
-    match mapping.source.value() {
-        None => unknown(&mapping.source),
-        Some(MappingSource::None) => Judgement::Fail("the cluster does not know this principal".to_owned()),
-        Some(source) => Judgement::Pass(format!("{source} {user}")),
-    }
-}
-
-fn action_allowed(facts: &Facts) -> Judgement {
-    let action = &facts.action.words;
-    match facts.symptom.answer.value() {
-        Some(Answer::Allowed) => return Judgement::Pass(format!("{action}: allowed")),
-        Some(Answer::Forbidden) => return Judgement::Fail(format!("{action}: the API server answers no")),
-        _ => {}
-    }
-    let allowed = is_allowed(facts);
-    match allowed.value() {
-        None => unknown(&allowed),
-        Some(true) => {
-            let by = text(&facts.authorization.by).unwrap_or("the evidence");
-            Judgement::Pass(format!("{action}: allowed by {by}"))
-        }
-        Some(false) => Judgement::Fail(format!("{action}: nothing allows it")),
-    }
 }

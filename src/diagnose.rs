@@ -2,6 +2,7 @@
 //! the rest is ranked.
 
 mod likelihood;
+mod supposed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,12 +46,13 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
     let checks = checks::run(&facts, &evidence.calls);
     let (suspects, ruled_out) = judge(library, &node, &facts);
     let (suspects, folded) = fold(suspects);
+    let supposed = supposed::proven(evidence, library);
     let writer = Writer {
         renderer: Renderer::new(&schema, &node),
         facts: &node,
         schema: &schema,
         folded,
-        hearsay: likelihood::Hearsay { named: &facts.pasted_causes, hinted: &facts.hinted },
+        hearsay: likelihood::Hearsay { named: &facts.pasted_causes, hinted: &facts.hinted, supposed: &supposed },
     };
     let unknowns = unknowns(&suspects, &writer);
     let findings = writer.findings(suspects);
@@ -215,7 +217,7 @@ impl Writer<'_> {
             verdict: suspect.certainty,
             confidence,
             because: text(&rule.because),
-            refines: self.folded.get(&rule.id).cloned().unwrap_or_default(),
+            refines: self.folded.get(&rule.id).unwrap_or(&rule.refines).clone(),
             evidence: cited_facts(cited, &suspect.unknown),
             fixes: offered.map(|fix| self.fix(fix, &it)).collect(),
             docs: rule.docs.clone(),

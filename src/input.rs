@@ -1,7 +1,11 @@
 //! Reading documents that people write or machines hand over: JSON or YAML text to a typed value, or an error that
 //! names file, line, column and what would be right.
 
+mod path;
+
 use serde::de::DeserializeOwned;
+
+use self::path::path_at;
 
 use crate::error::{InputError, did_you_mean};
 
@@ -22,24 +26,20 @@ pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputErro
 }
 
 fn parse_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.inner();
-        let message = inner.to_string();
+    serde_json::from_str(text).map_err(|error| {
+        let message = error.to_string();
         // serde_json repeats the place at the end of its message.
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
         let message = match message {
-            _ if inner.is_eof() => "the document ends too early",
+            _ if error.is_eof() => "the document ends too early",
+            "trailing characters" => "something follows the end of the document",
             message if message.starts_with("invalid length 0, expected struct") => "this is a list, not an object",
             message => message,
         };
-        explain(InputError::new(name, message).at(inner.line(), inner.column().max(1)), &path)
-    })?;
-    reader.end().map_err(|error| {
-        InputError::new(name, "something follows the end of the document").at(error.line(), error.column().max(1))
-    })?;
-    Ok(value)
+        let (line, column) = (error.line(), error.column().max(1));
+        let path = if error.is_data() || error.is_eof() { path_at(text, line, column) } else { String::new() };
+        explain(InputError::new(name, message).at(line, column), &path)
+    })
 }
 
 /// The options with which every YAML document is read: no inference beyond YAML 1.2, no unbounded aliases.
@@ -53,14 +53,11 @@ pub(crate) fn yaml_options() -> serde_yaml::Options {
 }
 
 fn parse_yaml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
-    let mut path = String::new();
-    let result = serde_yaml::with_deserializer_from_str_with_options(text, yaml_options(), |reader| {
-        serde_path_to_error::deserialize(reader).map_err(|error| {
-            path = error.path().to_string();
-            error.into_inner()
-        })
-    });
-    result.map_err(|error| yaml_error(name, &error, &path))
+    serde_yaml::from_str_with_options(text, yaml_options()).map_err(|error| {
+        let place = error.location().map(|at| (at.line() as usize, at.column() as usize));
+        let path = place.map(|(line, column)| path_at(text, line, column)).unwrap_or_default();
+        yaml_error(name, &error, &path)
+    })
 }
 
 /// A YAML error in our own form.

@@ -193,7 +193,7 @@ pub struct Finding {
     pub confidence: f64,
     /// Why it stops the request.
     pub because: String,
-    /// The more general causes that it folds.
+    /// The more general causes that it is a form of; once it is confirmed, they are no findings of their own.
     pub refines: Vec<String>,
     /// The facts that it rests on.
     pub evidence: Vec<CitedFact>,

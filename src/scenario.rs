@@ -130,8 +130,7 @@ impl CaseFile {
         };
         merge(&mut document, &self.evidence);
         merge(&mut document, &case.evidence);
-        serde_path_to_error::deserialize(document)
-            .map_err(|error| InputError::new(name, format!("case \"{}\": {error}", case.name)))
+        Evidence::from_text(&format!("{name}, case \"{}\"", case.name), &document.to_string())
     }
 }
 

@@ -1,5 +1,5 @@
 //! What goes on while evidence is gathered, on standard error: a line per look as it settles, and which call is being
-//! waited for. A run that is over at once says nothing; a terminal has a spinner, anything else plain lines only.
+//! waited for. A run that is over at once says nothing, and nor does one without a terminal unless it is `--verbose`.
 
 #![expect(clippy::disallowed_methods, reason = "progress needs the clock and the terminal")]
 
@@ -108,7 +108,7 @@ impl Board {
 
     /// What is to be written now.
     fn show(&mut self, now: Duration) -> String {
-        if now < PATIENCE && !self.verbose {
+        if !self.verbose && (self.width.is_none() || now < PATIENCE) {
             return String::new();
         }
         if self.width.is_none() {
@@ -197,13 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_gets_a_line_per_look_and_one_per_call_that_takes_long() {
-        let mut board = board(None, false);
-        let shown = board.show(milliseconds(1000));
-        assert_eq!(shown, "found         43 ms  aws.caller\nwaiting for exec aws at sts.example\n");
+    fn a_pipe_gets_nothing_unless_it_is_asked_for() {
+        assert_eq!(board(None, false).show(milliseconds(9000)), "");
+        let mut board = board(None, true);
+        let found = "found         43 ms  aws.caller  sts:GetCallerIdentity at sts.example\n";
+        assert_eq!(board.show(milliseconds(1000)), format!("{found}waiting for exec aws at sts.example\n"));
         assert_eq!(board.show(milliseconds(2000)), "");
         board.settled(&look("exec", "exec aws"), Outcome::Failed, milliseconds(2500));
-        assert_eq!(board.show(milliseconds(2500)), "no answer   2500 ms  exec\n");
+        assert_eq!(board.show(milliseconds(2500)), "no answer   2500 ms  exec  exec aws at sts.example\n");
     }
 
     #[test]

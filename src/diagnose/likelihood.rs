@@ -35,6 +35,9 @@ const UNHINTED: f64 = 0.1;
 /// How much likelier a sign makes a cause. A sign is a condition that holds here and in no healthy set-up.
 const SIGN: f64 = 10.0;
 
+/// How much likelier a cause is that would be proven if the stores that were read were all there is.
+const SUPPOSED: f64 = 1000.0;
+
 /// More signs than this say nothing more: they come from the same thing.
 const MOST_SIGNS: i32 = 2;
 
@@ -44,6 +47,8 @@ pub(super) struct Hearsay<'a> {
     pub(super) named: &'a [(&'static str, f64)],
     /// The symptoms that the user's own words hint at, where no message is known.
     pub(super) hinted: &'a [SymptomClass],
+    /// The causes that would be proven if the stores that were read were all there is.
+    pub(super) supposed: &'a [String],
 }
 
 /// The weight of a suspect. What is confirmed needs no signs.
@@ -52,23 +57,26 @@ pub(super) fn weight(suspect: &Suspect<'_>, facts: &Node, hearsay: &Hearsay<'_>)
         Certainty::Confirmed => 0,
         Certainty::Possible => signs(suspect, facts).min(MOST_SIGNS),
     };
-    suspect.rule.weight * by_text(suspect.rule, hearsay) * SIGN.powi(signs)
+    let by_stores = if hearsay.supposed.contains(&suspect.rule.id) { SUPPOSED } else { SIGN.powi(signs) };
+    suspect.rule.weight * by_text(suspect.rule, hearsay, signs > 0) * by_stores
 }
 
 /// How much the pasted text speaks for a cause, of which a more precise one has a share.
-fn by_text(rule: &Rule, hearsay: &Hearsay<'_>) -> f64 {
+fn by_text(rule: &Rule, hearsay: &Hearsay<'_>, has_signs: bool) -> f64 {
     let named = |id: &str| hearsay.named.iter().find(|(cause, _)| *cause == id).map(|(_, weight)| *weight);
     let share = || rule.refines.iter().filter_map(|id| named(id)).fold(0.0, f64::max) * SHARE_OF_REFINED;
     match (hearsay.named, hearsay.hinted) {
         ([], []) => 1.0,
         ([], hinted) if hinted.iter().any(|class| rule.explains.contains(class)) => 1.0,
         ([], _) => UNHINTED,
+        // What a message gives to the general cause is as good as the special one's, once there are signs of that.
+        _ if has_signs => named(&rule.id).unwrap_or_default().max(share()).max(UNNAMED),
         _ => named(&rule.id).unwrap_or_else(share).max(UNNAMED),
     }
 }
 
 /// How many conditions of a suspect are known to hold that hold in no healthy set-up. The conditions on the element of a
-/// list count as one.
+/// list count as two: nothing else would have put it there.
 fn signs(suspect: &Suspect<'_>, facts: &Node) -> i32 {
     let rule = suspect.rule;
     if rule.last_resort {
@@ -82,7 +90,7 @@ fn signs(suspect: &Suspect<'_>, facts: &Node) -> i32 {
     let element = rule.each.as_deref().zip(suspect.it).is_some_and(|(list, (_, element))| {
         fits(rule, facts, list, element) && !HEALTHY.iter().any(|healthy| any_fits(rule, healthy, list))
     });
-    (wanted.count() + unwanted.count() + usize::from(element)).try_into().unwrap_or(MOST_SIGNS)
+    (wanted.count() + unwanted.count() + 2 * usize::from(element)).try_into().unwrap_or(MOST_SIGNS)
 }
 
 /// Whether a condition holds in a healthy set-up.

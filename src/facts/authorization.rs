@@ -175,7 +175,7 @@ pub(crate) fn derive(evidence: &Evidence, known: &Known<'_>, asked: &Action) -> 
         missing_roles: facts_of_bindings.missing_roles,
         near_names: facts_of_bindings.near_names,
         has_policies: judged.clone().map(|policies| !policies.is_empty()),
-        policy_gap: policies::gap(&judged, by_server),
+        policy_gap: policies::gap(&judged, by_server, asked),
         policies: judged,
         widened_scope: widened.clone().map(|widened| widened.map(|widened| widened.scope)),
         former_scope: widened.clone().map(|widened| widened.map(|widened| widened.former)),

@@ -59,6 +59,8 @@ pub struct Entry {
     pub username: String,
     /// Templates of the groups; `None` if the key is absent, null or was lost.
     pub groups: Option<Vec<String>>,
+    /// Whether the key of its ARN is not all in small letters. Authenticators v0.5.9 to v0.5.27 did not read such.
+    pub has_odd_key: bool,
 }
 
 /// Whom an entry maps.

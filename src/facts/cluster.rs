@@ -87,7 +87,11 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, kubeconfig: &Kubeconf
         is_new: age_minutes(evidence).map(|age| age < NEW_FOR_MINUTES),
         age_minutes: age_minutes(evidence),
         endpoint: text(|cluster| cluster.endpoint.as_ref()),
-        reads_access_entries: reads(&mode, &["API", "API_AND_CONFIG_MAP"]),
+        reads_access_entries: match (&mode, &evidence.aws.access_entries) {
+            // In mode CONFIG_MAP nobody can list them.
+            (Fact::Unknown(_), Observed::Found(_)) => Fact::known(true, "aws.accessEntries"),
+            _ => reads(&mode, &["API", "API_AND_CONFIG_MAP"]),
+        },
         reads_aws_auth: reads(&mode, &["CONFIG_MAP", "API_AND_CONFIG_MAP"]),
         access_entry_call_refused: access_entry_call_refused(evidence, &mode),
         authentication_mode: mode,
@@ -176,8 +180,10 @@ fn access_entry_call_refused(evidence: &Evidence, mode: &Fact<String>) -> Fact<b
     match mode.value().map(String::as_str) {
         _ if !states && !may_be && !is_about_entries => Fact::known(false, SYMPTOM),
         Some("CONFIG_MAP") | None if states => Fact::known(true, SYMPTOM),
-        // Without the words the text could be another refusal.
-        Some("CONFIG_MAP") if lower.contains("invalidrequestexception") => Fact::known(true, SYMPTOM),
+        // In this mode all such calls are refused, unless IAM refuses them first.
+        Some("CONFIG_MAP") if !lower.contains("accessdenied") && !lower.contains("not authorized") => {
+            Fact::known(true, OBSERVATION)
+        }
         Some("CONFIG_MAP") | None => Fact::unknown(SYMPTOM, "it does not say why the call was refused"),
         Some(_) => Fact::known(false, OBSERVATION),
     }

@@ -11,7 +11,7 @@ mod near_miss;
 mod outcome;
 mod store;
 
-pub use near_miss::{NearMiss, NearMissReason, near_misses};
+pub use near_miss::{NearMiss, NearMissReason, in_vain, meant_principal, near_misses};
 pub use outcome::{Denial, DenialKind, IdentityMapping, Mapped, Outcome, Step, StepResult, UniqueIdMatch, Verdict};
 pub use store::{AccessEntry, EntryRef, Store, StoreName};
 

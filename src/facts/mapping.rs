@@ -20,13 +20,16 @@ mod near;
 mod nodes;
 mod seen;
 mod stale;
+mod supposed;
 
 pub use config_map::{BrokenSection, ConfigMapFacts, MisplacedConfigMap};
 pub use creator::CreatorFacts;
 pub use log::LogFacts;
+pub(crate) use nodes::is_about_nodes;
 pub use nodes::{Misuse, NodeFacts, NodeProblem};
 use seen::Seen;
 pub use stale::StaleFacts;
+pub(crate) use supposed::suppose;
 
 choice! {
     /// Which store gave the Kubernetes user.
@@ -109,6 +112,8 @@ facts! {
         "principalPath" principal_path: Fact<PrincipalPath>,
         /// Why a root or federated user is not mapped.
         "rootUser" root_user: Fact<Option<RootUser>>,
+        /// Whether the subject is a root or federated user, or something names the root user who is not meant.
+        "isRootConcerned" is_root_concerned: Fact<bool>,
         /// What the entry was made for, if it is used for something else.
         "misuse" misuse: Fact<Option<Misuse>>,
         /// The aws-auth ConfigMap as an object.
@@ -210,6 +215,7 @@ pub(crate) fn derive(evidence: &Evidence, known: Known<'_>) -> MappingFacts {
         mapped.username.as_ref().map_or_else(not_read, |name| text(name).map(Some))
     });
     let (username, groups) = seen.as_the_server_says(username, groups);
+    let misuse = nodes::misuse(&seen, &near_misses);
     let mut facts = MappingFacts {
         source: mapping.clone().and_then(|verdict| match verdict {
             Verdict::Mapped(mapped) => Fact::known(source(mapped.store), observation(mapped.store)),
@@ -234,11 +240,12 @@ pub(crate) fn derive(evidence: &Evidence, known: Known<'_>) -> MappingFacts {
         matched: seen.matched_fact(),
         near_misses: Fact::known(Vec::new(), "the mapping"),
         principal_path: principal_path(known.subject),
+        is_root_concerned: near::is_root_concerned(&seen, &near_misses),
         root_user: near::root_user(&seen, &near_misses),
-        misuse: nodes::misuse(&seen, &near_misses),
         config_map: config_map::derive(&seen, &near_misses),
         creator: creator::derive(&seen, &near_misses),
-        nodes: nodes::derive(&seen),
+        nodes: nodes::derive(&seen, &misuse),
+        misuse,
         stale: stale::derive(&seen, &near_misses),
         log: log::derive(&seen),
     };

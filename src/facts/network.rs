@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::{
     cluster::ClusterFacts,
     kubeconfig::{self, KubeconfigFacts},
+    mapping::is_about_nodes,
     pasted::Pasted,
     value::{Fact, Unknown, choice, facts, why_unsettled},
 };
@@ -19,7 +20,7 @@ mod place;
 mod proxy;
 mod trust;
 
-pub(crate) use obstacle::classify;
+pub(crate) use obstacle::{classify, is_bare_refusal, may_answer_itself};
 
 choice! {
     /// How a step of the way ended.
@@ -110,10 +111,16 @@ facts! {
         "proxyFrom" proxy_from: Fact<Option<String>>,
         /// Whether a proxy takes the request and does not deliver it.
         "proxyIsInTheWay" proxy_is_in_the_way: Fact<bool>,
+        /// Whether a proxy is in the way, or there is one and something fails, or the pasted text speaks of one.
+        "proxyIsSuspect" proxy_is_suspect: Fact<bool>,
         /// Issuer of the certificate that the client was shown.
         "issuer" issuer: Fact<Option<String>>,
         /// Whether a certificate of somebody else is shown in the server's place.
         "isIntercepted" is_intercepted: Fact<bool>,
+        /// Whether the name is what fails, by what was seen, else by the pasted text.
+        "isNameTrouble" is_name_trouble: Fact<bool>,
+        /// Whether a client complains that a certificate lacks extensions that only strict checks want.
+        "isStrictClient" is_strict_client: Fact<bool>,
     }
 }
 
@@ -128,14 +135,25 @@ pub(crate) fn derive(
     let host = host(kubeconfig, cluster);
     let answers = answers(evidence);
     let proxy = proxy::applying(evidence, kubeconfig, &host);
-    // The way from here is not the way of somebody else, unless the pasted text speaks of that one.
-    let is_about_way = [SymptomClass::Network, SymptomClass::Tls].into_iter().any(|class| pasted.shows(class));
-    let is_somebody_elses = evidence.target.principal.is_some() && !is_about_way;
-    let obstacle = match is_somebody_elses {
-        true => Fact::known(None, "target.principal"),
-        false => obstacle::obstacle(evidence, &answers, &proxy),
+    // The way from here is not the way of somebody else or of a node; of that one only the pasted text can speak.
+    let is_about_nodes = is_about_nodes(pasted);
+    let speaks = |class| pasted.shows(class) || pasted.hinted.contains(&class);
+    let is_about_way = is_about_nodes || speaks(SymptomClass::Network) || speaks(SymptomClass::Tls);
+    let is_somebody_elses = evidence.target.principal.is_some() || is_about_nodes;
+    let obstacle = match (is_somebody_elses, is_about_way) {
+        (true, false) => Fact::known(None, "target.principal"),
+        (true, true) if answers.is(&true) => {
+            Fact::unknown("network.tcp", "what is seen from here is not the way that fails")
+        }
+        _ => obstacle::obstacle(evidence, &answers, &proxy),
     };
-    let place = place::Place::of(evidence, pasted, cluster);
+    let place = place::Place::of(evidence, pasted, cluster, is_somebody_elses);
+    let is_name_trouble = match &obstacle {
+        Fact::Known { value, source } => Fact::known(matches!(value, Some((Obstacle::Name, _))), source.clone()),
+        Fact::Unknown(_) if obstacle::speaks_of_name(&pasted.text) => Fact::known(true, "target.symptom"),
+        Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
+    };
+    let proxy_is_in_the_way = proxy::is_in_the_way(pasted, &obstacle, &proxy);
     NetworkFacts {
         dns: step(&network.dns, "network.dns", |_| Reach::Reached),
         tcp: step(&network.tcp, "network.tcp", |_| Reach::Reached),
@@ -150,7 +168,8 @@ pub(crate) fn derive(
             Fact::Known { value: Some((_, words)), source } => Fact::known(Some(words.clone()), source.clone()),
             other => other.clone().map(|_| None),
         },
-        proxy_is_in_the_way: proxy::is_in_the_way(pasted, &obstacle, &proxy),
+        proxy_is_suspect: proxy::is_suspect(pasted, &proxy_is_in_the_way, &proxy),
+        proxy_is_in_the_way,
         obstacle: obstacle.map(|found| found.map(|(obstacle, _)| obstacle)),
         answers,
         is_local: is_local(pasted, &host),
@@ -164,10 +183,12 @@ pub(crate) fn derive(
         proxy: proxy.clone().map(|proxy| proxy.map(|proxy| proxy.url)),
         proxy_from: proxy.map(|proxy| proxy.map(|proxy| proxy.from)),
         issuer: trust::issuer(evidence),
-        is_intercepted: match is_somebody_elses {
+        is_intercepted: match is_somebody_elses && !is_about_way {
             true => Fact::known(false, "target.principal"),
             false => trust::is_intercepted(evidence, pasted, kubeconfig),
         },
+        is_name_trouble,
+        is_strict_client: trust::is_strict(pasted),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     authorization::asking::is_about,
     exec::{ExecFacts, ExecOutcome},
     kubeconfig::{KubeconfigFacts, KubeconfigState},
-    network::{NetworkFacts, Obstacle, classify},
+    network::{NetworkFacts, Obstacle, classify, is_bare_refusal, may_answer_itself},
     pasted::Pasted,
     value::{Fact, choice, facts},
 };
@@ -66,11 +66,12 @@ fn answer(evidence: &Evidence, asked: &Action) -> Fact<Answer> {
     if evidence.target.principal.is_some() {
         return Fact::unknown("kubernetes.whoami", "what is seen from here belongs to somebody else");
     }
+    let has_proxy = may_answer_itself(evidence);
     if is_about(evidence, asked) {
         match &kubernetes.action_attempt {
             Observed::Found(_) => return Fact::known(Answer::Allowed, "kubernetes.actionAttempt"),
             attempt => {
-                if let Some(answer) = attempt.failure().and_then(refused) {
+                if let Some(answer) = attempt.failure().and_then(|failure| refused(failure, has_proxy)) {
                     return Fact::known(answer, "kubernetes.actionAttempt");
                 }
             }
@@ -85,22 +86,23 @@ fn answer(evidence: &Evidence, asked: &Action) -> Fact<Answer> {
             Fact::known(Answer::Anonymous, "kubernetes.whoami")
         }
         Observed::Found(_) => Fact::known(Answer::Authenticated, "kubernetes.whoami"),
-        Observed::Denied(failure) if refused(failure).is_some() => {
-            Fact::known(refused(failure).unwrap_or(Answer::Unauthorized), "kubernetes.whoami")
+        Observed::Denied(failure) if refused(failure, has_proxy).is_some() => {
+            Fact::known(refused(failure, has_proxy).unwrap_or(Answer::Unauthorized), "kubernetes.whoami")
         }
         other => Fact::Unknown(super::value::why_unsettled(other, "kubernetes.whoami")),
     }
 }
 
 /// What a refusal says, by its status, else by its code or words.
-fn refused(failure: &Failure) -> Option<Answer> {
+fn refused(failure: &Failure, has_proxy: bool) -> Option<Answer> {
     let is = |word: &str| failure.code.as_deref() == Some(word) || failure.message.contains(word);
     let status = failure.status.or_else(|| match (is("Unauthorized"), is("Forbidden") || is("forbidden")) {
         (true, _) => Some(401),
         (false, true) => Some(403),
         (false, false) => None,
     });
-    let by_proxy = matches!(classify(failure), Obstacle::Proxy | Obstacle::OtherServer);
+    let by_proxy =
+        matches!(classify(failure), Obstacle::Proxy | Obstacle::OtherServer) || has_proxy && is_bare_refusal(failure);
     match status.filter(|_| !by_proxy)? {
         401 => Some(Answer::Unauthorized),
         403 if failure.message.contains("system:anonymous") => Some(Answer::Anonymous),

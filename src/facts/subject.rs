@@ -115,7 +115,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Subje
 
 /// The ARN as the cluster would look it up. A role that was asked about by its own ARN comes as a session of it, and
 /// so without its path.
-fn canonical(arn: &str) -> Result<String, NotAnIdentity> {
+pub(crate) fn canonical(arn: &str) -> Result<String, NotAnIdentity> {
     let (canonical, _) = RawArn::new(arn.to_owned()).canonicalize()?;
     Ok(strip_path(canonical.as_str()).unwrap_or_else(|_| canonical.as_str().to_owned()))
 }
@@ -148,8 +148,7 @@ fn seen(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Seen> {
     let holds_static_credential =
         kubeconfig.credential.value().copied().flatten().is_some_and(|credential| credential != UserCredential::Exec);
     if holds_static_credential {
-        let arn = evidence.kubernetes.whoami.found().and_then(|user| user.extra.get("arn")?.first());
-        return match arn {
+        return match arn_of_whoami(evidence) {
             Some(arn) => {
                 let seen = Seen {
                     arn: arn.clone(),
@@ -167,8 +166,25 @@ fn seen(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Seen> {
             let (arn, user_id) = (caller.arn.clone(), caller.user_id.clone());
             Fact::known(Seen { arn, user_id, origin: SubjectOrigin::Shell, observation: "aws.caller" }, "aws.caller")
         }
+        // Whoever asked is who is seen, if nobody looked who the shell's credentials are.
+        Observed::NotTried(_) if let Some(arn) = arn_of_whoami(evidence) => {
+            let (arn, origin) = (arn.clone(), SubjectOrigin::Whoami);
+            Fact::known(Seen { arn, user_id: None, origin, observation: "kubernetes.whoami" }, "kubernetes.whoami")
+        }
+        // Somebody looked its role or user up, and nothing says that anybody else is meant.
+        Observed::NotTried(_) if let Some(principal) = evidence.aws.principal.found() => {
+            let (arn, user_id) = (principal.arn.clone(), principal.unique_id.clone());
+            Fact::known(
+                Seen { arn, user_id, origin: SubjectOrigin::Target, observation: "aws.principal" },
+                "aws.principal",
+            )
+        }
         other => Fact::Unknown(why_unsettled(other, "aws.caller")),
     }
+}
+
+fn arn_of_whoami(evidence: &Evidence) -> Option<&String> {
+    evidence.kubernetes.whoami.found()?.extra.get("arn")?.first()
 }
 
 fn unique_id(evidence: &Evidence, seen: &Fact<Seen>) -> Fact<String> {

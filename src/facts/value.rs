@@ -105,7 +105,8 @@ impl<'a, T> Fact<Option<&'a T>> {
 /// Why an observation that is neither found nor absent settles nothing.
 pub fn why_unsettled<T>(observed: &Observed<T>, observation: &'static str) -> Unknown {
     let why = match observed {
-        Observed::Found(_) | Observed::Absent(_) => "answered".to_owned(),
+        Observed::Found(_) => "answered".to_owned(),
+        Observed::Absent(_) => "not there".to_owned(),
         Observed::Denied(failure) | Observed::Failed(failure) => failure.summary(),
         Observed::NotTried(Some(reason)) => reason.clone(),
         Observed::NotTried(None) => "not looked at".to_owned(),

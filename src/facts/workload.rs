@@ -40,6 +40,8 @@ facts! {
     WorkloadFacts {
         /// Whether the caller runs in a pod.
         "isPod" is_pod: Fact<bool>,
+        /// Whether a pod is what fails, as far as is seen: what its trouble is is certain, or the caller is a pod.
+        "isConcerned" is_concerned: Fact<bool>,
         /// Namespace and name of the service account that the API server sees: dev:app.
         "serviceAccount" service_account: Fact<Option<String>>,
         /// Its namespace.
@@ -63,10 +65,16 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted, authorization: &Autho
         .username
         .clone()
         .map(|username| service_account(&username).map(|(namespace, name)| (namespace.to_owned(), name.to_owned())));
+    let problem = problem(evidence, pasted, authorization);
     WorkloadFacts {
-        is_pod: is_pod(evidence),
+        is_concerned: match (&problem, is_pod(evidence, pasted)) {
+            (Fact::Known { value, source }, _) => Fact::known(value.is_some(), source.clone()),
+            (Fact::Unknown(_), Fact::Known { value: true, source }) => Fact::known(true, source),
+            (Fact::Unknown(unknown), _) => Fact::Unknown(unknown.clone()),
+        },
+        is_pod: is_pod(evidence, pasted),
         credentials: credentials(evidence),
-        problem: problem(evidence, pasted, authorization),
+        problem,
         token_expired: token_expired(evidence, pasted),
         token_expired_at: Fact::observed(&evidence.static_token, "staticToken")
             .map(|token| token.and_then(|token| token.expires_at).map(|at| at.to_string())),
@@ -95,7 +103,20 @@ fn is_pod_identity(evidence: &Evidence) -> bool {
     variable(evidence, CONTAINER_URI).is_some_and(|uri| POD_IDENTITY_AGENTS.iter().any(|agent| uri.contains(agent)))
 }
 
-fn is_pod(evidence: &Evidence) -> Fact<bool> {
+/// Whether the text says that a pod is where it fails.
+fn speaks_of_pod(pasted: &Pasted) -> bool {
+    let text = pasted.text.to_lowercase();
+    let words = ["from a pod", "in a pod", "inside a pod", "within a pod", "inside the pod", "pod identity", "irsa"];
+    words.iter().any(|word| text.contains(word))
+}
+
+fn is_pod(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
+    if speaks_of_pod(pasted) {
+        return Fact::known(true, "target.symptom");
+    }
+    if evidence.target.principal.is_some() {
+        return Fact::unknown("environment.variables", "what is set here is not set where it fails");
+    }
     if evidence.environment.variables.is_none() {
         return Fact::unknown("environment.variables", "not looked at");
     }
@@ -156,7 +177,7 @@ fn problem(evidence: &Evidence, pasted: &Pasted, authorization: &AuthorizationFa
     if pasted.proves("other/workload-identity") {
         return Fact::known(Some(PodProblem::RoleRefused), "target.symptom");
     }
-    is_pod(evidence).and_then(|is_pod| {
+    is_pod(evidence, pasted).and_then(|is_pod| {
         if !is_pod {
             return Fact::known(None, "environment.variables");
         }

@@ -82,16 +82,18 @@ fn a_slow_run_tells_what_has_settled_and_what_is_waited_for() {
     let lab = Lab::playing(base());
     let printed = std::fs::read_to_string(lab.folder.path().join("bin/aws")).unwrap();
     lab.write_plugin(&format!("sleep 2.5\n{}", printed.trim_start_matches("#!/bin/sh\n")));
-    let (report, told) = report(&start(&lab, &CHECK).wait_with_output().unwrap());
+    let (_, told) = report(&start(&lab, &CHECK).wait_with_output().unwrap());
+    assert_eq!(told, "", "a pipe gets nothing that it did not ask for");
+    let (report, told) = report(&start(&lab, &[&CHECK[..], &["--verbose"]].concat()).wait_with_output().unwrap());
     assert_eq!(report["verdict"], "healthy");
     let lines: Vec<&str> = told.lines().collect();
     let place =
-        |end: &str| lines.iter().position(|line| line.ends_with(end)).unwrap_or_else(|| panic!("{end}: {told}"));
-    assert!(lines[place(" ms  aws.cluster")].starts_with("found"), "{told}");
+        |words: &str| lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {told}"));
+    assert!(lines[place(" ms  aws.cluster ")].starts_with("found"), "{told}");
     // What was there before the plugin ended was told before.
-    assert!(place("waiting for exec aws") < place(" ms  exec"), "{told}");
+    assert!(place("waiting for exec aws") < place(" ms  exec "), "{told}");
     assert!(
-        place(" ms  aws.cluster") < place(" ms  exec") && place(" ms  exec") < place("kubernetes.whoami"),
+        place(" ms  aws.cluster ") < place(" ms  exec ") && place(" ms  exec ") < place("kubernetes.whoami"),
         "{told}"
     );
     assert!(!told.contains('\u{1b}') && !told.contains('\r'), "no spinner in a log: {told:?}");

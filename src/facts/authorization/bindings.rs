@@ -8,11 +8,11 @@ use super::{
 use crate::{
     evidence::{Action, Evidence, Observed, RbacBinding, RbacSubject, UserInfo},
     facts::{
+        mapping::is_about_nodes,
         pasted::Pasted,
         rbac::{BindingKind, Bound, BoundRole, Lack, RoleLookup},
         value::{Fact, Unknown, facts, why_unsettled},
     },
-    symptom::SymptomClass,
 };
 
 facts! {
@@ -219,7 +219,7 @@ fn missing_role(bound: &Bound<'_>, refused: &Fact<bool>) -> MissingRoleFacts {
 /// The ClusterRole that EKS needs to make nodes join, if the lists show that it is gone and a node group complains.
 fn node_manager(evidence: &Evidence, pasted: &Pasted) -> Option<Fact<MissingRoleFacts>> {
     const NODE_MANAGER: &str = "eks:node-manager";
-    if !pasted.may_be("authorization/role-missing") || !pasted.shows(SymptomClass::Node) {
+    if !pasted.may_be("authorization/role-missing") || !is_about_nodes(pasted) {
         return None;
     }
     let matters = Fact::known(true, "target.symptom");

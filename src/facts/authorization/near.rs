@@ -6,11 +6,11 @@ use crate::{
     evidence::Evidence,
     facts::{
         aws_auth::AwsAuth,
+        mapping::is_about_nodes,
         pasted::Pasted,
         rbac::{NearMiss, NearMissKind},
         value::{Fact, Unknown, choice, facts},
     },
-    symptom::SymptomClass,
 };
 
 choice! {
@@ -70,7 +70,7 @@ pub(super) fn near_names(
     for group in own {
         found.extend(misspelt_known_group(group, refused.clone()).map(|near| Fact::known(near, "the mapping")));
     }
-    if pasted.shows(SymptomClass::Node) {
+    if is_about_nodes(pasted) {
         found.extend(of_node_roles(evidence));
     }
     for miss in misses.iter().filter(|miss| is_likely_slip(miss)) {

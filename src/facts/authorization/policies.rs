@@ -112,7 +112,15 @@ fn policy_facts(association: &AssociatedPolicy, action: &Action) -> PolicyFacts 
 
 /// Why they do not allow the action. `is_refused_by_server` says that the API server itself refuses it, so that what AWS
 /// does not publish of a policy does not matter.
-pub(super) fn gap(judged: &Fact<Vec<PolicyFacts>>, is_refused_by_server: bool) -> Fact<Option<PolicyGap>> {
+pub(super) fn gap(
+    judged: &Fact<Vec<PolicyFacts>>,
+    is_refused_by_server: bool,
+    action: &Action,
+) -> Fact<Option<PolicyGap>> {
+    // Whatever policies there are, none but the administrators' would do.
+    if judged.value().is_none() && is_refused_by_server && is_beyond_policies(action) {
+        return Fact::known(Some(PolicyGap::Rules), "target.action");
+    }
     judged.as_ref().and_then(|policies| {
         let is_out_of_scope = |policy: &&PolicyFacts| {
             matches!(policy.verdict, PolicyVerdict::OtherNamespace | PolicyVerdict::WholeCluster)
@@ -133,6 +141,12 @@ pub(super) fn gap(judged: &Fact<Vec<PolicyFacts>>, is_refused_by_server: bool) -
         }
         Fact::known(Some(PolicyGap::Rules), ENTRIES)
     })
+}
+
+/// Whether only the policies for everything allow the action, as with custom resources.
+fn is_beyond_policies(action: &Action) -> bool {
+    const OF_EVERYTHING: [&str; 2] = ["AmazonEKSClusterAdminPolicy", "AmazonEKSAdminViewPolicy"];
+    access_policies::least_policy(action).is_none_or(|least| OF_EVERYTHING.contains(&least.policy.name.as_ref()))
 }
 
 /// ARN and scope of the least access policy that allows the action.

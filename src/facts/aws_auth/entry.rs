@@ -19,6 +19,7 @@ pub(super) struct EntryReader<'d> {
 #[derive(Default)]
 struct Filling {
     arn: Option<(String, Place)>,
+    has_odd_key: bool,
     sso: Option<SsoMatcher>,
     username: String,
     groups: Groups,
@@ -87,6 +88,7 @@ impl EntryReader<'_> {
                 let name = self.arn_key();
                 if let Some(arn) = self.text(&value, name, place) {
                     filling.arn = Some((arn, place));
+                    filling.has_odd_key = field.key != name;
                 } else if value != Value::Null {
                     self.surprise(SurpriseKind::ArnLost, place, entry, "");
                     self.lose_arns_below(field.value);
@@ -220,7 +222,7 @@ impl EntryReader<'_> {
     }
 
     fn validate(&mut self, filling: Filling, place: Place) -> Result<Entry, String> {
-        let Filling { arn, sso, username, groups, stray_arns, .. } = filling;
+        let Filling { arn, has_odd_key, sso, username, groups, stray_arns, .. } = filling;
         let groups = groups.length.map(|length| groups.memory.into_iter().take(length).collect());
         let arn = arn.filter(|(arn, _)| !arn.is_empty());
         let (refusal, lost_arns, reason) = match (&arn, &sso, self.section) {
@@ -249,7 +251,7 @@ impl EntryReader<'_> {
             (Some((arn, place)), _) => EntryPrincipal::Arn { arn, place },
             (None, sso) => EntryPrincipal::Sso(sso.unwrap_or_default()),
         };
-        Ok(Entry { place, principal, username, groups })
+        Ok(Entry { place, principal, username, groups, has_odd_key })
     }
 
     /// ARNs in what should have been an entry or an ARN.

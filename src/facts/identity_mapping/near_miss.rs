@@ -4,7 +4,7 @@
 //! overrides, and those that nobody reads. Letter case is never a difference.
 
 use super::super::arn::{Arn, ArnKind, RawArn, arn_like, strip_path};
-use super::super::aws_auth::{ArnFlaw, LossReason, SsoMatcher};
+use super::super::aws_auth::{ArnFlaw, LossReason, SsoMatcher, without_noise};
 use super::super::go_text;
 use super::super::username::is_instance_id;
 use super::super::value::choice;
@@ -143,18 +143,22 @@ impl Subject<'_> {
         typos: &mut Vec<(usize, NearMiss)>,
     ) {
         for record in &store.records {
-            let reason = if self.matches_as_written(record) {
-                self.why_not_in_force(name, record, mode)
-            } else {
-                self.difference(record)
-            };
-            if let Some(reason) = reason {
+            if let Some(reason) = self.reason(name, record, mode) {
                 found.push(self.near_miss(name, record, reason));
             } else if record.fate == Fate::Active
                 && let Some(distance) = typo::distance(&self.arn, self.key, &record.reading.clean)
             {
                 typos.push((distance, self.near_miss(name, record, NearMissReason::EditDistance)));
             }
+        }
+    }
+
+    /// Why a mapping does not let the identity in although it comes near.
+    fn reason(&self, name: StoreName, record: &Record, mode: &Seen<AuthenticationMode>) -> Option<NearMissReason> {
+        if self.matches_as_written(record) {
+            self.why_not_in_force(name, record, mode)
+        } else {
+            self.difference(record)
         }
     }
 
@@ -201,7 +205,7 @@ impl Subject<'_> {
             return (!self.decides(record)).then_some(NearMissReason::UniqueId);
         }
         if self.decides(record) {
-            return self.why_refused(record);
+            return self.why_refused(record).or(record.has_odd_key.then_some(NearMissReason::WrongKey));
         }
         let in_this_store =
             |entry: &&EntryRef| matches!(entry, EntryRef::AwsAuth { .. }) == (name == StoreName::AwsAuth);
@@ -268,7 +272,7 @@ impl Subject<'_> {
                 let stripped = strip_path(role.as_str()).ok()?;
                 (stripped == self.key).then_some(NearMissReason::SessionArn)
             }
-            ArnKind::User if own.kind() == ArnKind::User && other.partition == own.partition => {
+            ArnKind::User if own.kind() == ArnKind::User && place(other) == place(own) => {
                 same_name.then_some(NearMissReason::UserPathMissing)
             }
             ArnKind::Group if own.kind() == ArnKind::User => same_account.then_some(NearMissReason::IamGroup),
@@ -305,6 +309,39 @@ impl Subject<'_> {
 }
 
 /// Permission set of a role of IAM Identity Center, by its name in lower case.
+/// What an ARN says before it comes to the account.
+fn place<'a>(arn: &Arn<'a>) -> (&'a str, &'a str, &'a str) {
+    (arn.partition, arn.service, arn.region)
+}
+
+/// The mappings of aws-auth that let nobody in, whoever they were meant for: each is held against the principal that
+/// its ARN was meant to name.
+pub fn in_vain(index: &MappingIndex) -> Vec<NearMiss> {
+    let Seen::Known(store) = &index.aws_auth else { return Vec::new() };
+    let name = StoreName::AwsAuth;
+    let near_miss = |record: &Record| {
+        let identity = Identity::of_arn(&meant_principal(&record.arn)?).ok()?;
+        let key = identity.canonical_arn.lookup_key();
+        let mapping = index.map_in(&identity, AuthenticationMode::ConfigMap);
+        let deciders: Vec<&EntryRef> = mapping.outcome.entries().collect();
+        let subject =
+            Subject { identity: &identity, key: &key, arn: Arn::parse(&key).ok()?, mapping: &mapping, deciders };
+        Some(subject.near_miss(name, record, subject.reason(name, record, &index.mode)?))
+    };
+    store.records.iter().filter_map(near_miss).collect()
+}
+
+/// The principal that the ARN of an entry was meant to name, as far as it tells: without blanks, a region or what else
+/// does not belong there.
+pub fn meant_principal(arn: &str) -> Option<String> {
+    let clean = without_noise(arn);
+    let arn = Arn::parse(&clean).ok()?;
+    let service = if arn.kind() == ArnKind::AssumedRole { "sts" } else { "iam" };
+    let resource = arn.resource.replacen("instance-profile/", "role/", 1);
+    let meant = format!("arn:{}:{service}::{}:{resource}", arn.partition, arn.account);
+    Identity::of_arn(&meant).is_ok().then_some(meant)
+}
+
 fn permission_set(name: &str) -> Option<&str> {
     Some(name.strip_prefix("awsreservedsso_")?.rsplit_once('_')?.0)
 }

@@ -88,6 +88,8 @@ pub(super) struct Record {
     pub(super) username: Option<String>,
     pub(super) groups: Option<Vec<String>>,
     pub(super) fate: Fate,
+    /// Whether the key of its ARN is not all in small letters, which some versions did not read.
+    pub(super) has_odd_key: bool,
     pub(super) access_entry: Option<AccessEntry>,
 }
 
@@ -198,6 +200,7 @@ impl Store {
             username: Some("kubernetes-admin".to_owned()),
             groups: Some(vec!["system:masters".to_owned()]),
             fate: Fate::Active,
+            has_odd_key: false,
             access_entry: None,
         };
         let roles = HashMap::from([(go_text::fold(creator.as_str()), vec![0])]);
@@ -285,6 +288,7 @@ impl Record {
             username: Some(entry.username.clone()),
             groups: Some(entry.groups.clone().unwrap_or_default()),
             fate: Fate::Active,
+            has_odd_key: entry.has_odd_key,
             access_entry: None,
         }
     }
@@ -298,6 +302,7 @@ impl Record {
             username: Some(lost.username.clone()).filter(|username| !username.is_empty()),
             groups: Some(lost.groups.clone()),
             fate: Fate::Lost(lost.reason),
+            has_odd_key: false,
             access_entry: None,
         }
     }
@@ -311,6 +316,7 @@ impl Record {
             username: entry.username.clone(),
             groups: entry.groups.clone(),
             fate: Fate::Active,
+            has_odd_key: false,
             access_entry: Some(entry),
         }
     }

@@ -25,6 +25,8 @@ facts! {
         "isSubject" is_subject: Fact<bool>,
         /// Whether nobody else was ever mapped, but for nodes, AWS' own roles and at most one administrators' role.
         "isOnlyOne" is_only_one: Fact<bool>,
+        /// Whether CloudTrail names another principal as the creator; without CloudTrail, as `isOnlyOne`.
+        "isOther" is_other: Fact<bool>,
         /// That administrators' role.
         "otherAdmin" other_admin: Fact<Option<String>>,
         /// Whether a mapping of the creator's own ARN hides its right to do everything, and the creator is refused.
@@ -41,9 +43,11 @@ pub(super) fn derive(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Crea
     let arn = creator(seen);
     let people = people(seen, arn.value().and_then(Option::as_deref));
     let is_known = seen.evidence.aws.create_cluster_event.found().is_some();
+    let is_only_one = is_only_one(seen, near_misses, &people, is_known);
     CreatorFacts {
         is_subject: is_subject(seen),
-        is_only_one: is_only_one(seen, near_misses, &people, is_known),
+        is_other: if is_known { Fact::known(!is_subject(seen).is(&true), EVENT) } else { is_only_one.clone() },
+        is_only_one,
         other_admin: people.map(|people| people.admin),
         is_overridden: is_overridden(seen),
         is_named: arn.value().is_some_and(Option::is_some),
@@ -98,6 +102,11 @@ struct People {
 }
 
 impl People {
+    /// Whether the creator, and at most one administrator that the same tool mapped, are all there is.
+    fn is_creator_alone(&self) -> bool {
+        self.count == 0 || self.count == 1 && self.admin.is_some()
+    }
+
     fn add(&mut self, arn: &str, is_admin: bool) {
         self.count += 1;
         self.admin = Some(arn.to_owned()).filter(|_| is_admin).or_else(|| self.admin.take());
@@ -107,10 +116,14 @@ impl People {
 /// The people in the stores that the cluster reads, those included whose mapping is lost.
 fn people(seen: &Seen<'_>, creator: Option<&str>) -> Fact<People> {
     let mut people = People::default();
+    let mut unread = None;
     if seen.reads(StoreName::AccessEntry) != Some(false) {
         let entries = &seen.evidence.aws.access_entries;
-        let Some(found) = entries.found() else { return Fact::Unknown(why_unsettled(entries, ENTRIES)) };
-        let others = found.iter().filter(|entry| creator.is_none_or(|arn| !is_same(arn, &entry.principal_arn)));
+        if entries.found().is_none() {
+            unread = Some(why_unsettled(entries, ENTRIES));
+        }
+        let found = entries.found().map(Vec::as_slice).unwrap_or_default().iter();
+        let others = found.filter(|entry| creator.is_none_or(|arn| !is_same(arn, &entry.principal_arn)));
         others.filter(|entry| is_for_people(entry)).for_each(|entry| people.add(&entry.principal_arn, false));
     }
     if seen.reads(StoreName::AwsAuth) != Some(false) {
@@ -132,10 +145,14 @@ fn people(seen: &Seen<'_>, creator: Option<&str>) -> Fact<People> {
                     aws_auth.lost.iter().filter(|lost| certain(lost.reason)).count() + aws_auth.accounts.len();
             }
             (None, super::super::identity_mapping::Seen::Known(_)) => {}
-            (None, _) => return Fact::Unknown(why_unsettled(&seen.evidence.kubernetes.aws_auth, AWS_AUTH)),
+            (None, _) => unread = Some(why_unsettled(&seen.evidence.kubernetes.aws_auth, AWS_AUTH)),
         }
     }
-    Fact::known(people, seen.denied_by())
+    match unread {
+        // A store that was not read can only hold more of them.
+        Some(unread) if people.is_creator_alone() => Fact::Unknown(unread),
+        _ => Fact::known(people, seen.denied_by()),
+    }
 }
 
 /// Whether an entry was made for people: not for nodes, not for a service of AWS.

@@ -35,6 +35,9 @@ pub(super) fn derive(seen: &Seen<'_>) -> LogFacts {
         let unknown = why_unsettled(lines, OBSERVATION);
         return LogFacts { denial: Fact::Unknown(unknown.clone()), line: Fact::Unknown(unknown) };
     };
+    if let Fact::Unknown(unknown) = &seen.subject.canonical_arn {
+        return LogFacts { denial: Fact::Unknown(unknown.clone()), line: Fact::Unknown(unknown.clone()) };
+    }
     LogFacts {
         denial: Fact::known(seen.logged.as_ref().and_then(|logged| logged.denial), OBSERVATION),
         line: Fact::known(seen.logged.as_ref().map(|logged| logged.line.clone()), OBSERVATION),
@@ -92,6 +95,13 @@ fn rest_of_field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
         let rest = line[start + name.len()..].strip_prefix('=')?;
         is_field.then_some(rest)
     })
+}
+
+/// The one principal that the lines refuse, if it is one.
+pub(super) fn only_refused(lines: &[String]) -> Option<String> {
+    let mut refused = lines.iter().filter(|line| line.contains("access denied")).filter_map(|line| field(line, "arn"));
+    let first = refused.next()?;
+    refused.all(|arn| go_text::equal_fold(&arn, &first)).then_some(first)
 }
 
 #[cfg(test)]

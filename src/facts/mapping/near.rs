@@ -80,6 +80,9 @@ impl<'a> Help<'a> {
         if self.is_refused.is(&false) {
             return self.is_refused.clone();
         }
+        if let Fact::Unknown(unknown) = &self.seen.identity {
+            return Fact::Unknown(unknown.clone());
+        }
         let logs_in = match (self.seen.verdict.value(), self.seen.trace.value().map(|trace| &trace.outcome)) {
             (Some(Verdict::Denied(_)), _) | (_, Some(Outcome::AnyOf(_))) => false,
             (Some(Verdict::Mapped(_)), _) => true,
@@ -149,6 +152,16 @@ fn would_allow(seen: &Seen<'_>, near_miss: &NearMiss) -> Fact<bool> {
         RbacDecision::Denied { .. } => Fact::known(false, "kubernetes.roleBindings"),
         RbacDecision::Unknown { .. } => Fact::unknown("kubernetes.roleBindings", "what its groups may do was not read"),
     }
+}
+
+/// Whether the subject is a root or federated user, or something names the root user who is not meant.
+pub(super) fn is_root_concerned(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Fact<bool> {
+    seen.subject.kind.clone().and_then(|kind| match kind {
+        SubjectKind::Root | SubjectKind::FederatedUser => Fact::known(true, "the subject"),
+        _ => near_misses.as_ref().map(|near_misses| {
+            near_misses.iter().any(|near_miss| near_miss.reason == NearMissReason::RootMeantAccount)
+        }),
+    })
 }
 
 /// Why a root or federated user is not mapped, or what `:root` was meant to be.

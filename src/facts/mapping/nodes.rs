@@ -3,10 +3,14 @@
 
 use super::super::{
     arn::Arn,
+    authorization::asking::refusal,
     aws_auth::{Entry, EntryPrincipal},
+    go_text,
     identity_mapping::{DenialKind, NearMiss, NearMissReason, StoreName, Verdict},
     observed_symptom::Answer,
+    pasted::Pasted,
     subject::SubjectKind,
+    subject::canonical,
     username::is_instance_id,
     value::{Fact, choice, facts},
 };
@@ -48,6 +52,10 @@ facts! {
         "isSubject" is_subject: Fact<bool>,
         /// Whether the question is about nodes, and not about somebody who is refused.
         "isMeant" is_meant: bool,
+        /// Whether the question is about nodes, or about the role of one.
+        "isConcerned" is_concerned: Fact<bool>,
+        /// Whether a mapping for nodes and its users do not fit together, or seem not to.
+        "isMisused" is_misused: Fact<bool>,
         /// What is wrong with the mapping of the nodes' role.
         "problem" problem: Fact<Option<NodeProblem>>,
         /// ARN of that role, as aws-auth must spell it.
@@ -61,17 +69,49 @@ facts! {
     }
 }
 
+/// What a kubelet asks the API server about. Whoever is known as a node and asks about other things is none.
+const OF_KUBELETS: [&str; 20] = [
+    "certificatesigningrequests",
+    "configmaps",
+    "csidrivers",
+    "csinodes",
+    "endpoints",
+    "endpointslices",
+    "events",
+    "leases",
+    "nodes",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "resourceclaims",
+    "resourceslices",
+    "runtimeclasses",
+    "secrets",
+    "serviceaccounts",
+    "services",
+    "subjectaccessreviews",
+    "volumeattachments",
+];
+
 const USERNAME: &str = "system:node:{{EC2PrivateDNSName}}";
 const SESSION_USERNAME: &str = "system:node:{{SessionName}}";
 const GROUPS: [&str; 2] = ["system:bootstrappers", "system:nodes"];
 
 /// Whether the question is about nodes that do not join.
 pub(super) fn is_asked_about(seen: &Seen<'_>) -> bool {
-    let text = &seen.pasted.text.to_lowercase();
+    is_about_nodes(seen.pasted)
+}
+
+/// Whether a text speaks of nodes that have trouble, and not of somebody who may not see them.
+pub(crate) fn is_about_nodes(pasted: &Pasted) -> bool {
+    let text = &pasted.text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let is_named = says(&["node", "kubelet", "instance", "karpenter", "worker", "join"]);
     let in_words =
         says(&["node", "kubelet", "instance"]) && says(&["join", "notready", "not ready", "kubelet", "register"]);
-    seen.pasted.classes.contains(&SymptomClass::Node) || in_words
+    let hints = |class| pasted.hinted.contains(&class);
+    let in_own_words = hints(SymptomClass::Node) && !hints(SymptomClass::Forbidden);
+    pasted.shows(SymptomClass::Node) && is_named || in_words || in_own_words
 }
 
 /// Whether an entry of aws-auth was written for nodes.
@@ -100,7 +140,7 @@ fn is_subject(seen: &Seen<'_>) -> Fact<bool> {
     }
 }
 
-pub(super) fn derive(seen: &Seen<'_>) -> NodeFacts {
+pub(super) fn derive(seen: &Seen<'_>, misuse: &Fact<Option<Misuse>>) -> NodeFacts {
     let is_subject = is_subject(seen);
     let (problem, entry) = match is_subject.value() {
         Some(true) => of_subject(seen),
@@ -114,6 +154,11 @@ pub(super) fn derive(seen: &Seen<'_>) -> NodeFacts {
     };
     let is_person = is_subject.is(&false) && seen.answer.is(&Answer::Unauthorized);
     NodeFacts {
+        is_concerned: match &is_subject {
+            _ if is_asked_about(seen) => Fact::known(true, SYMPTOM),
+            is_subject => is_subject.clone(),
+        },
+        is_misused: is_misused(seen, misuse),
         is_meant: is_asked_about(seen) && !is_person,
         is_subject,
         arn,
@@ -203,11 +248,18 @@ pub(super) fn misuse(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Fact
     let has = |reason| {
         near_misses.value().is_some_and(|near_misses| near_misses.iter().any(|near_miss| near_miss.reason == reason))
     };
+    let decided = |misuse| seen.verdict.clone().map(|_| Some(misuse));
     if has(NearMissReason::EntryType) {
-        return Fact::known(Some(Misuse::PersonOnNodeEntry), ENTRIES);
+        return decided(Misuse::PersonOnNodeEntry);
     }
     if has(NearMissReason::NodeTemplate) {
-        return Fact::known(Some(Misuse::PersonOnNodeTemplate), AWS_AUTH);
+        return decided(Misuse::PersonOnNodeTemplate);
+    }
+    if let Some(standard) = standard_entry_of_nodes(seen, &is_node) {
+        return standard;
+    }
+    if let Some(observation) = asks_what_no_kubelet_asks(seen) {
+        return Fact::known(Some(Misuse::PersonOnNodeTemplate), observation);
     }
     if let Some(named) = named_by_session(seen, matched.as_ref()) {
         return named;
@@ -231,6 +283,57 @@ pub(super) fn misuse(seen: &Seen<'_>, near_misses: &Fact<Vec<NearMiss>>) -> Fact
         return Fact::unknown("target.principal", "whether a person or a node uses the role was not said");
     }
     Fact::known(None, "the mapping")
+}
+
+/// An entry for people whose role has the name of one of nodes, where nodes are asked about and none is named.
+fn standard_entry_of_nodes(seen: &Seen<'_>, is_node: &Fact<bool>) -> Option<Fact<Option<Misuse>>> {
+    if !is_asked_about(seen) || is_node.value().is_some() {
+        return None;
+    }
+    let entries = seen.evidence.aws.access_entries.found()?.iter();
+    let mut entries = entries.filter(|entry| {
+        let name = Arn::parse(&entry.principal_arn).map(|arn| arn.name().to_lowercase()).unwrap_or_default();
+        let entry_type = entry.details.found().and_then(|details| details.entry_type.as_deref());
+        name.contains("node") && entry_type == Some("STANDARD")
+    });
+    entries.next().map(|_| Fact::known(Some(Misuse::NodeOnStandardEntry), ENTRIES))
+}
+
+/// Whether a mapping for nodes is used by others, as far as is seen: what misuse is certain, or that the creator of the
+/// cluster or a person is mapped as a node, or that a node is named by its instance id.
+fn is_misused(seen: &Seen<'_>, misuse: &Fact<Option<Misuse>>) -> Fact<bool> {
+    if let Fact::Known { value, source } = misuse {
+        return Fact::known(value.is_some(), source.clone());
+    }
+    let creator = seen.evidence.aws.create_cluster_event.found().map(|event| event.principal_arn.as_str());
+    let is_session =
+        |arn: &&str| Arn::parse(arn).is_ok_and(|arn| arn.session().is_some_and(|name| !is_instance_id(name)));
+    let people = [creator, seen.subject.arn.value().map(String::as_str).filter(is_session)];
+    let people: Vec<String> = people.into_iter().flatten().filter_map(|arn| canonical(arn).ok()).collect();
+    let mut entries = seen.aws_auth_entries().filter(|entry| is_node_entry(entry));
+    let is_person = entries.any(|entry| {
+        matches!(&entry.principal, EntryPrincipal::Arn { arn, .. } if people.iter().any(|own| go_text::equal_fold(own, arn)))
+    });
+    let named = seen.pasted.stated.username.as_deref().and_then(|name| name.strip_prefix("system:node:"));
+    if is_person || named.is_some_and(is_instance_id) {
+        return Fact::known(true, if is_person { AWS_AUTH } else { SYMPTOM });
+    }
+    misuse.as_ref().map(|_| false)
+}
+
+/// Where a user with the name of a node is refused what no kubelet asks for.
+fn asks_what_no_kubelet_asks(seen: &Seen<'_>) -> Option<&'static str> {
+    let is_other = |resource: &str| !OF_KUBELETS.contains(&resource);
+    if let Some(refusal) = refusal(seen.evidence, seen.pasted)
+        && let Some(resource) = refusal.words.action.as_ref().and_then(|action| action.resource.as_deref())
+    {
+        let is_node = refusal.words.username.starts_with("system:node:");
+        return (is_node && is_other(resource)).then_some(refusal.observation);
+    }
+    // The rest of the message may have been cut off.
+    let (_, rest) = seen.pasted.text.split_once("User \"system:node:")?;
+    let resource = rest.split_once("cannot ")?.1.split_once("resource \"")?.1.split('"').next()?;
+    is_other(resource).then_some(SYMPTOM)
 }
 
 /// `system:node:i-…` is the name of a node only where EKS itself names it by its instance id.

@@ -7,7 +7,7 @@ use super::super::{
     cluster::ClusterFacts,
     identity_mapping::{
         self, AuthenticationMode, Denial, DenialKind, EntryRef, Identity, IdentityMapping, Mapped, MappingIndex,
-        NearMiss, Outcome, StepResult, Store, StoreName, UniqueIdMatch, Verdict, near_misses,
+        NearMiss, NearMissReason, Outcome, StepResult, Store, StoreName, UniqueIdMatch, Verdict, in_vain, near_misses,
     },
     observed_symptom::Answer,
     pasted::Pasted,
@@ -15,7 +15,7 @@ use super::super::{
     username::Rendered,
     value::{Fact, Missing, Unknown, why_unsettled},
 };
-use super::{AWS_AUTH, ENTRIES, Known, MappingDenial, MatchedEntry, log, observation, place, source};
+use super::{AWS_AUTH, ENTRIES, Known, MappingDenial, MatchedEntry, log, nodes, observation, place, source};
 use crate::{
     evidence::{self, Evidence, Observed},
     symptom::SymptomClass,
@@ -83,11 +83,23 @@ impl<'a> Seen<'a> {
             _ => {}
         }
         match &model {
+            Fact::Known { value: Verdict::Mapped(mapped), .. } if self.has_odd_key(mapped) => {
+                Fact::unknown(AWS_AUTH, "some versions read the key of the ARN in small letters only")
+            }
             Fact::Known { value: Verdict::Denied(denial), .. } if denial.kind == DenialKind::NotMapped => {
                 self.unless_creator().unwrap_or(model)
             }
             _ => model,
         }
+    }
+
+    /// Whether a login fails, and the key of the entry that should let it in is one that some versions do not read.
+    fn has_odd_key(&self, mapped: &Mapped) -> bool {
+        let logs_in = matches!(self.answer.value(), Some(Answer::Allowed | Answer::Authenticated | Answer::Forbidden));
+        let is_it = |near_miss: &NearMiss| {
+            near_miss.reason == NearMissReason::WrongKey && mapped.entry.as_ref() == Some(&near_miss.entry)
+        };
+        !logs_in && !self.pasted.text.is_empty() && self.found_near_misses().iter().any(is_it)
     }
 
     /// A principal in no store of a CONFIG_MAP cluster could be the one that created it.
@@ -117,9 +129,7 @@ impl<'a> Seen<'a> {
     pub(super) fn is_refused_login(&self) -> bool {
         match self.answer.value() {
             Some(answer) => *answer == Answer::Unauthorized,
-            None => {
-                [SymptomClass::Unauthorized, SymptomClass::Node].iter().any(|class| self.pasted.classes.contains(class))
-            }
+            None => self.pasted.shows(SymptomClass::Unauthorized) || nodes::is_asked_about(self),
         }
     }
 
@@ -165,6 +175,10 @@ impl<'a> Seen<'a> {
 
     /// The raw near misses, or what would have to be read to know them.
     pub(super) fn near_misses(&self) -> Fact<Vec<NearMiss>> {
+        let found = self.found_near_misses();
+        if !found.is_empty() {
+            return Fact::known(found, "the mapping");
+        }
         // A store that nobody could read may hold one; aws-auth that the mode does not read is of interest as well.
         for (name, store, is_read) in [
             (StoreName::AccessEntry, &self.index.access_entries, self.reads(StoreName::AccessEntry) != Some(false)),
@@ -177,10 +191,25 @@ impl<'a> Seen<'a> {
                 return Fact::unknown(observation.to_owned(), why);
             }
         }
-        self.identity.as_ref().and_then(|identity| {
-            let trace = self.index.map(identity);
-            Fact::known(near_misses(identity, &self.index, &trace), "the mapping")
-        })
+        self.identity.as_ref().and_then(|_| Fact::known(found.clone(), "the mapping"))
+    }
+
+    /// What comes near in the stores that were read: to the subject, or without one to whomever it was meant for.
+    fn found_near_misses(&self) -> Vec<NearMiss> {
+        let Some(identity) = self.identity.value() else { return in_vain(&self.index) };
+        let mut found = near_misses(identity, &self.index, &self.index.map(identity));
+        if self.index.mode.known().is_none() {
+            // What a store alone makes of the subject, if the cluster reads it.
+            for mode in [AuthenticationMode::ConfigMap, AuthenticationMode::Api] {
+                let mapping = self.index.map_in(identity, mode);
+                let refusals = [NearMissReason::NodeTemplate, NearMissReason::EntryType, NearMissReason::WrongKey];
+                let more = near_misses(identity, &self.index, &mapping).into_iter();
+                found.extend(
+                    more.filter(|one| refusals.contains(&one.reason) && !found.contains(one)).collect::<Vec<_>>(),
+                );
+            }
+        }
+        found
     }
 
     /// The entry that has the subject's ARN.

@@ -20,20 +20,43 @@ pub(super) enum Request<'a> {
 /// The requests that were made, by observation.
 pub(super) fn requests(evidence: &Evidence) -> [(&'static str, Request<'_>); 5] {
     let kubernetes = &evidence.kubernetes;
+    let has_proxy = may_answer_itself(evidence);
     [
-        ("kubernetes.version", request(&kubernetes.version)),
-        ("kubernetes.whoami", request(&kubernetes.whoami)),
-        ("kubernetes.accessReview", request(&kubernetes.access_review)),
-        ("kubernetes.actionAttempt", request(&kubernetes.action_attempt)),
-        ("kubernetes.awsAuth", request(&kubernetes.aws_auth)),
+        ("kubernetes.version", request(&kubernetes.version, has_proxy)),
+        ("kubernetes.whoami", request(&kubernetes.whoami, has_proxy)),
+        ("kubernetes.accessReview", request(&kubernetes.access_review, has_proxy)),
+        ("kubernetes.actionAttempt", request(&kubernetes.action_attempt, has_proxy)),
+        ("kubernetes.awsAuth", request(&kubernetes.aws_auth, has_proxy)),
     ]
 }
 
-fn request<T>(observed: &Observed<T>) -> Request<'_> {
+/// Whether a text says that a name does not resolve.
+pub(super) fn speaks_of_name(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let words = ["no such host", "resolve", "nxdomain", "getaddrinfo", "name or service not known", "name resolution"];
+    words.iter().any(|word| text.contains(word)) && !text.contains("resolved")
+}
+
+/// Whether there is a proxy that can answer in the API server's place: none can inside a session with the cluster's own
+/// certificate.
+pub(crate) fn may_answer_itself(evidence: &Evidence) -> bool {
+    let is_through = evidence.network.tls.found().is_some_and(|session| session.verified);
+    evidence.network.proxy.found().is_some() && !is_through
+}
+
+/// Whether a refusal lacks the words of an API server, which names who may not do what. Behind a proxy it is the proxy's.
+pub(crate) fn is_bare_refusal(failure: &Failure) -> bool {
+    let words = failure.message.to_lowercase();
+    let is_forbidden = failure.status == Some(403) || failure.status.is_none() && words.contains("forbidden");
+    is_forbidden && !["cannot ", "user \"", "forbidden: ", "is forbidden"].iter().any(|own| words.contains(own))
+}
+
+fn request<T>(observed: &Observed<T>, has_proxy: bool) -> Request<'_> {
     match observed {
         Observed::Found(_) | Observed::Absent(_) => Request::Answered,
         Observed::Denied(failure) | Observed::Failed(failure) => match classify(failure) {
             Obstacle::Proxy | Obstacle::OtherServer => Request::Failed(failure),
+            _ if has_proxy && is_bare_refusal(failure) => Request::Failed(failure),
             _ if failure.status.is_some() || matches!(observed, Observed::Denied(_)) => Request::Answered,
             // The client gave up before it sent anything: no credential.
             Obstacle::Other => Request::NotSent,
@@ -75,7 +98,11 @@ pub(super) fn obstacle(
     }
     for (observation, request) in requests(evidence) {
         if let Request::Failed(failure) = request {
-            return Fact::known(Some((classify(failure), failure.summary())), observation);
+            let obstacle = match classify(failure) {
+                Obstacle::Other if is_bare_refusal(failure) => Obstacle::Proxy,
+                obstacle => obstacle,
+            };
+            return Fact::known(Some((obstacle, failure.summary())), observation);
         }
     }
     Fact::Unknown(why_unsettled(&network.tcp, "network.tcp"))

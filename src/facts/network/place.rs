@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Barrier;
 use crate::{
-    evidence::Evidence,
+    evidence::{Evidence, Observed},
     facts::{
         cluster::ClusterFacts,
         pasted::Pasted,
@@ -25,10 +25,10 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn of(evidence: &Evidence, pasted: &Pasted, cluster: &'a ClusterFacts) -> Self {
+    pub(super) fn of(evidence: &Evidence, pasted: &Pasted, cluster: &'a ClusterFacts, is_somebody_elses: bool) -> Self {
         let network = &evidence.network;
-        let local = Fact::observed(&network.local_addresses, "network.localAddresses");
-        let egress = Fact::observed(&network.egress_address, "network.egressAddress");
+        let local = own(&network.local_addresses, "network.localAddresses", is_somebody_elses);
+        let egress = own(&network.egress_address, "network.egressAddress", is_somebody_elses);
         Self {
             cluster,
             addresses: addresses(evidence, pasted),
@@ -155,4 +155,12 @@ fn contains(cidr: &str, address: IpAddr) -> bool {
 
 fn is_open(cidrs: &[String]) -> bool {
     cidrs.iter().any(|cidr| cidr.trim() == "0.0.0.0/0")
+}
+
+/// What was seen of this machine, if its way is the one that fails.
+fn own<'t, T>(observed: &'t Observed<T>, observation: &'static str, is_somebody_elses: bool) -> Fact<Option<&'t T>> {
+    match is_somebody_elses {
+        true => Fact::unknown(observation, "what is seen from here is not the way that fails"),
+        false => Fact::observed(observed, observation),
+    }
 }

@@ -88,18 +88,38 @@ pub(super) fn is_in_the_way(
     obstacle: &Fact<Option<(Obstacle, String)>>,
     proxy: &Fact<Option<Proxy>>,
 ) -> Fact<bool> {
+    let speaks = speaks_of_proxy(pasted);
     match obstacle {
         Fact::Known { value: Some((Obstacle::Proxy | Obstacle::OtherServer, _)), source } => {
             Fact::known(true, source.clone())
         }
         Fact::Known { value: Some((Obstacle::Certificate, _)) | None, source } => Fact::known(false, source.clone()),
         _ if pasted.proves("network/proxy") => Fact::known(true, "target.symptom"),
+        Fact::Known { value: Some(_), .. } if speaks && proxy.is(&None) => {
+            Fact::unknown("network.proxy", "whether the way out is by a proxy that is not set here was not seen")
+        }
         Fact::Known { value: Some(_), .. } => proxy.clone().map(|proxy| proxy.is_some()),
         Fact::Unknown(unknown) => match proxy {
-            Fact::Known { value: None, source } => Fact::known(false, source.clone()),
+            Fact::Known { value: None, source } if !speaks => Fact::known(false, source.clone()),
             _ => Fact::Unknown(unknown.clone()),
         },
     }
+}
+
+/// Whether it is in the way, or there is one and something fails, or the pasted text speaks of one.
+pub(super) fn is_suspect(pasted: &Pasted, is_in_the_way: &Fact<bool>, proxy: &Fact<Option<Proxy>>) -> Fact<bool> {
+    match (is_in_the_way, proxy) {
+        (Fact::Known { .. }, _) => is_in_the_way.clone(),
+        (_, Fact::Known { value: Some(_), source }) => Fact::known(true, source.clone()),
+        _ if speaks_of_proxy(pasted) => Fact::known(true, "target.symptom"),
+        _ => is_in_the_way.clone(),
+    }
+}
+
+/// Whether the text speaks of a proxy, and not of the component of Kubernetes.
+fn speaks_of_proxy(pasted: &Pasted) -> bool {
+    let text = pasted.text.to_lowercase().replace("kube-proxy", "").replace("node-proxier", "");
+    text.contains("proxy") || text.contains("proxies")
 }
 
 #[cfg(test)]

@@ -14,6 +14,27 @@ use super::{Obstacle, obstacle::classify};
 /// The issuer of every EKS API server's certificate.
 const CLUSTER_ISSUER: &str = "CN=kubernetes";
 
+/// Extensions of certificates that OpenSSL misses only under VERIFY_X509_STRICT, which Python sets since 3.13, and what it
+/// calls them. The authorities of older EKS clusters lack them.
+const STRICT: [&str; 4] =
+    ["authority key identifier", "subject key identifier", "basic constraints of ca cert not marked", "x509_strict"];
+
+/// What OpenSSL says where a certificate is refused for a reason that has nothing to do with strictness.
+const OTHERWISE: [&str; 5] = ["issuer", "self-signed", "self signed", "expired", "hostname"];
+
+/// Whether a client complains about what only strict checks of certificates want.
+pub(super) fn is_strict(pasted: &Pasted) -> Fact<bool> {
+    let text = pasted.text.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    let is_python = says(&["certificate_verify_failed"]);
+    match says(&STRICT) {
+        false if is_python && !says(&OTHERWISE) => {
+            Fact::unknown("target.symptom", "the message does not say why the certificate is refused")
+        }
+        is_strict => Fact::known(is_strict, "target.symptom"),
+    }
+}
+
 /// Issuer of the certificate that the endpoint showed.
 pub(super) fn issuer(evidence: &Evidence) -> Fact<Option<String>> {
     let session = Fact::observed(&evidence.network.tls, "network.tls");

@@ -186,7 +186,7 @@ impl Mappings {
                 let arn = canonical.map_or(String::new(), |(arn, _)| arn.to_string());
                 let groups = Some(entry.groups.clone());
                 let principal = EntryPrincipal::Arn { arn, place };
-                Entry { place, principal, username: entry.username.clone(), groups }
+                Entry { place, principal, username: entry.username.clone(), groups, has_odd_key: false }
             });
             entries.collect()
         };
