@@ -11,7 +11,7 @@ use crate::{
     report::Verdict,
 };
 
-/// The fixtures inside the binary: path below `fixtures/` and text.
+/// The fixtures inside the binary: path below `fixtures/`, and the file as JSON.
 static EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/fixtures.rs"));
 
 /// The cases of one rule.
@@ -76,9 +76,9 @@ fn name_of(path: &str) -> &str {
     path.strip_suffix(".yaml").unwrap_or(path)
 }
 
-fn text_of(name: &str) -> Result<(&'static str, &'static str), InputError> {
+fn json_of(name: &str) -> Result<&'static str, InputError> {
     let found = EMBEDDED.iter().find(|(path, _)| name_of(path) == name);
-    found.copied().ok_or_else(|| {
+    found.map(|(_, json)| *json).ok_or_else(|| {
         let error = InputError::new(name, "there is no such scenario");
         match did_you_mean(name, names()) {
             Some(meant) => error.help(format!("did you mean {meant}?")),
@@ -93,8 +93,7 @@ fn text_of(name: &str) -> Result<(&'static str, &'static str), InputError> {
 /// There is no such scenario.
 pub fn evidence(name: &str) -> Result<Evidence, InputError> {
     if is_healthy(name) {
-        let (path, text) = text_of(name)?;
-        return Evidence::from_text(path, text);
+        return Evidence::from_text(name, json_of(name)?);
     }
     let file = case_file(name)?;
     let case = file.cases.first().ok_or_else(|| InputError::new(name, "the file has no cases"))?;
@@ -111,8 +110,7 @@ pub fn is_healthy(name: &str) -> bool {
 /// # Errors
 /// There is no such file, or it is malformed.
 pub fn case_file(name: &str) -> Result<CaseFile, InputError> {
-    let (path, text) = text_of(name)?;
-    input::parse(path, text)
+    input::parse(name, json_of(name)?)
 }
 
 impl CaseFile {
@@ -122,10 +120,7 @@ impl CaseFile {
     /// The base does not exist, or the result is no evidence document.
     pub fn evidence(&self, name: &str, case: &Case) -> Result<Evidence, InputError> {
         let mut document = match case.base.as_deref().or(self.base.as_deref()) {
-            Some(base) => {
-                let (path, text) = text_of(base)?;
-                input::parse(path, text)?
-            }
+            Some(base) => input::parse(base, json_of(base)?)?,
             None => json!({ "schema": "eks-doctor/evidence/v1" }),
         };
         merge(&mut document, &self.evidence);
