@@ -105,12 +105,17 @@ pub fn parse(text: &str) -> Result<ParsedAction, ActionError> {
     }
     let end = text.chars().count() + 1;
     let [verb, object] = <[Word; 2]>::try_from(arguments).map_err(|words| wrong_count(&words, end))?;
-    for (word, what) in [(&verb, "verb"), (&object, "resource")] {
-        if word.text.is_empty() {
-            return Err(error(word.column, format!("the {what} is empty"), None));
-        }
+    if verb.text.is_empty() {
+        return Err(error(verb.column, "the verb is empty".to_owned(), None));
     }
-    if object.text.starts_with('/') { path(verb, object, flags) } else { Ok(resource(verb, object, flags)) }
+    if object.text.starts_with('/') {
+        return path(verb, object, flags);
+    }
+    // `.apps` is a group without a resource.
+    if object.text.is_empty() || object.text.starts_with('.') {
+        return Err(error(object.column, "the resource is empty".to_owned(), None));
+    }
+    Ok(resource(verb, object, flags))
 }
 
 impl ParsedAction {
@@ -305,10 +310,11 @@ pub fn can_i_arguments(action: &Action) -> Vec<String> {
     arguments
 }
 
-/// The action in words that [`parse`] reads: `get pods -n dev`. Words with white space or other oddities are quoted.
+/// The action in words that [`parse`] reads: `get pods -n dev`. Words with white space or other oddities are quoted, and
+/// lose the NUL characters that no argument can have.
 pub fn display(action: &Action) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "*/.:@=_+,%-".contains(letter);
-    let quoted = |word: String| match shlex::try_quote(&word) {
+    let quoted = |word: String| match shlex::try_quote(&word.replace('\0', "")) {
         Ok(quoted) if word.is_empty() || !word.chars().all(plain) => quoted.into_owned(),
         _ => word,
     };
@@ -436,6 +442,12 @@ mod tests {
     }
 
     #[test]
+    fn words_with_nul_are_quoted_all_the_same() {
+        let action = Action { verb: "$(x)\0".to_owned(), path: Some("/".to_owned()), ..Action::default() };
+        assert_eq!(display(&action), "'$(x)' /");
+    }
+
+    #[test]
     fn notes_say_what_may_not_be_meant() {
         assert_eq!(notes("get pods -n dev"), [""; 0]);
         assert_eq!(notes("get widgets.example.com"), ["widgets.example.com is not a resource of Kubernetes itself"]);
@@ -464,6 +476,8 @@ mod tests {
             ("get pods -n", "-n needs a value (column 10)"),
             ("get 'pods", "the quote is not closed (column 5)"),
             ("get ''", "the resource is empty (column 5)"),
+            ("get .", "the resource is empty (column 5)"),
+            ("get 'a\0b'", "no argument can have a NUL character (column 7)"),
             ("get /healthz --subresource=x", "a path has no subresources (column 14)"),
             ("get pods -A=maybe", "-A is true or false (column 10)"),
         ] {

@@ -3,14 +3,14 @@
 //! The events come from a YAML 1.2 parser. This module gives them the meaning of yaml.v2: YAML 1.1 scalars, repeated
 //! keys, merge keys, only the first document, limits on aliases, and its own view of tabs, anchors and byte-order marks.
 //!
-//! Of 120,000 texts that were made from real ones by nasty edits, 99.9 % come out as in yaml.v2. The rest are texts that
+//! Of 31,000 ConfigMaps that were made from real ones by nasty edits, 99.95 % come out as in yaml.v2. The rest are texts that
 //! hardly anybody writes, and differ in this:
 //!
 //! - Nesting beyond 255 levels is refused.
-//! - U+2028 and U+2029 inside a quoted text become a blank.
+//! - U+2028 and U+2029 in a block scalar become line feeds, and so does one of them in a text that has both.
 //! - What follows a complete document is judged roughly: a control character far behind it refuses it, a broken quoted
 //!   text or flow collection right behind it may or may not.
-//! - `!!!x`, `!!e!x`, odd characters in a `%TAG` line, and a directive after an empty document.
+//! - `!!!x`, `!!e!x`, `&x:y`, odd characters in a `%TAG` line, a directive after an empty document, and a tab behind `|`.
 //! - In a quoted text whose lines are indented less than their entry, and behind it in the same line, columns are off.
 
 use std::borrow::Cow;

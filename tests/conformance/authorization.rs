@@ -1,4 +1,4 @@
-//! The RBAC model against the RBAC authorizer of Kubernetes.
+//! The RBAC model against the RBAC authorizer of Kubernetes, with the privileged group before it.
 //!
 //! `fixtures/conformance/authorization/rbac.jsonl` holds worlds (the four lists), questions and the authorizer's
 //! answers. With Go, `cargo test --test conformance -- --ignored` asks the authorizer live; with `EKS_DOCTOR_FREEZE=1`
@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::oracle;
 
 mod generate;
+mod policies;
 
 /// One line of a file of questions and answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,6 +11,9 @@ pub(super) struct Word {
 
 /// Splits at white space; quotes and backslashes keep it in a word.
 pub(super) fn split(text: &str) -> Result<Vec<Word>, ActionError> {
+    if let Some(before) = text.chars().position(|letter| letter == '\0') {
+        return Err(error(before + 1, "no argument can have a NUL character".to_owned(), None));
+    }
     let mut words = Vec::new();
     let mut current: Option<Word> = None;
     let mut letters = (1..).zip(text.chars());

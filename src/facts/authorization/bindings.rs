@@ -30,6 +30,9 @@ facts! {
         "subject" subject: String,
         /// What its role lacks for the action: verb, resource, API group, object name.
         "lacks" lacks: Vec<String>,
+        /// Whether its role is aggregated, lags behind the ClusterRoles that it selects, and would allow the action
+        /// otherwise.
+        "isStale" is_stale: bool,
     }
 }
 
@@ -119,6 +122,7 @@ fn binding_facts(one: &BoundRole<'_>) -> BindingFacts {
         role_kind: binding.role_ref.kind.clone(),
         subject: format!("{} {}", one.bound.subject.kind, one.bound.subject.name),
         lacks: lacks.iter().map(|lack| words_of(*lack).to_owned()).collect(),
+        is_stale: one.stale.is_some(),
     }
 }
 
@@ -141,6 +145,7 @@ pub(super) fn elsewhere(evidence: &Evidence, bound: &[Bound<'_>]) -> Fact<Vec<Fa
         role_kind: bound.binding.role_ref.kind.clone(),
         subject: format!("{} {}", bound.subject.kind, bound.subject.name),
         lacks: Vec::new(),
+        is_stale: false,
     };
     let found: Vec<_> =
         bound.iter().filter(|bound| !is_everybodys(bound)).map(|bound| Fact::known(of(bound), BINDINGS)).collect();

@@ -57,6 +57,8 @@ struct Builder<'a> {
     root: Option<NodeId>,
     /// Up to where the text has been searched for tabs that indent.
     searched: usize,
+    /// At which byte the latest scalar or alias ends.
+    node_end: usize,
 }
 
 /// A collection that is not closed yet.
@@ -64,8 +66,9 @@ struct Collection {
     id: NodeId,
     /// Of a mapping, the key that waits for its value.
     key: Option<NodeId>,
-    /// Whether a `?` stands before that key, and at which byte the key ends.
+    /// Whether a `?` stands before that key, at which line it begins with its anchor and tag, and at which byte it ends.
     key_is_explicit: bool,
+    key_line: usize,
     key_end: usize,
     is_block: bool,
     is_sequence: bool,
@@ -88,6 +91,7 @@ impl<'a> Builder<'a> {
             open: Vec::new(),
             root: None,
             searched: 0,
+            node_end: 0,
         }
     }
 
@@ -148,6 +152,13 @@ impl<'a> Builder<'a> {
             Event::Anchor(_, name) if !name.chars().all(is_anchor_character) => {
                 return refuse("did not find expected alphabetic or numeric character");
             }
+            Event::Anchor(..) => {
+                // It comes behind its node, here a key that waits for its value.
+                if let Some(parent) = self.open.last_mut().filter(|parent| parent.key.is_some()) {
+                    parent.key_line = parent.key_line.min(place.line);
+                }
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         let in_block_sequence = self.open.last().is_some_and(|parent| parent.is_block && parent.is_sequence);
@@ -166,13 +177,22 @@ impl<'a> Builder<'a> {
         self.attach(id, span)?;
         if let Some(style) = style {
             let is_block = style == StructureStyle::Block;
-            self.open.push(Collection { id, key: None, key_is_explicit: false, key_end: 0, is_block, is_sequence });
+            self.open.push(Collection {
+                id,
+                key: None,
+                key_is_explicit: false,
+                key_line: 0,
+                key_end: 0,
+                is_block,
+                is_sequence,
+            });
         }
         Ok(())
     }
 
     fn attach(&mut self, id: NodeId, span: &Span) -> Result<(), Failure> {
         let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
+        self.node_end = span.end.byte_offset().unwrap_or_default();
         let Some(parent) = self.open.last_mut() else {
             self.root.get_or_insert(id);
             return Ok(());
@@ -182,7 +202,8 @@ impl<'a> Builder<'a> {
         if key.is_none() && !is_sequence {
             parent.key = Some(id);
             parent.key_is_explicit = before.trim_end().ends_with('?');
-            parent.key_end = span.end.byte_offset().unwrap_or_default();
+            parent.key_line = span.tag_span().map_or(span.start, |tag| tag.start).line();
+            parent.key_end = self.node_end;
         }
         match key {
             Some(key) if in_flow => self.check_flow_key(key, span)?,

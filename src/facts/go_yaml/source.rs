@@ -79,12 +79,19 @@ fn control_character(text: &str) -> Option<Place> {
     Some(Place { line: 1 + before.matches('\n').count(), column: 1 + line.chars().count() })
 }
 
+/// What the YAML 1.2 parser is given for a separator. No other line break keeps its carriage return.
+const SEPARATOR: &str = "\r\n";
+
 /// Characters that the text does not have. They stand for characters that the YAML 1.2 parser would misread.
 #[derive(Clone, Copy)]
 pub(super) struct StandIns {
     byte_order_mark: char,
     /// For a colon that belongs to a plain text.
     pub(super) colon: char,
+    /// Before a line break that is meant to be the separator.
+    separator_mark: char,
+    /// U+2028 or U+2029, whichever the text has: a line break that stays in a text.
+    separator: Option<char>,
 }
 
 impl StandIns {
@@ -92,7 +99,26 @@ impl StandIns {
         let is_unused = |candidate: &char| text.is_ascii() || !text.contains(*candidate);
         let mut unused = ('\u{e000}'..='\u{f8ff}').filter(is_unused);
         let mut next = || unused.next().unwrap_or('\u{f8ff}');
-        Self { byte_order_mark: next(), colon: next() }
+        let separator = text.matches(['\u{2028}', '\u{2029}']).next().and_then(|separator| separator.chars().next());
+        Self { byte_order_mark: next(), colon: next(), separator_mark: next(), separator }
+    }
+
+    /// A quoted or plain text whose separators are line breaks, with their marks.
+    pub(super) fn mark_separators(self, written: &str) -> Option<String> {
+        let found = self.separator.is_some() && written.contains(SEPARATOR);
+        found.then(|| written.replace(SEPARATOR, &format!("{}\n", self.separator_mark)))
+    }
+
+    /// The text that was read with marks: a separator takes the place of the blanks around it.
+    pub(super) fn restore_separators(self, text: &str) -> String {
+        let mut lines = text.split(self.separator_mark);
+        let mut restored = lines.next().unwrap_or_default().to_owned();
+        for line in lines {
+            restored.truncate(restored.trim_end_matches([' ', '\t']).len());
+            restored.extend(self.separator);
+            restored.push_str(line.strip_prefix(' ').unwrap_or(line));
+        }
+        restored
     }
 
     /// A text with the characters that were meant.
@@ -104,7 +130,7 @@ impl StandIns {
     }
 
     /// The text for the YAML 1.2 parser: stand-ins for byte-order marks, and line feeds for carriage returns and for the
-    /// line breaks that only YAML 1.1 has. At the beginning of the text, one byte-order mark is nothing, another one is a
+    /// line breaks that only YAML 1.1 has; the separator keeps a carriage return. At the beginning of the text, one byte-order mark is nothing, another one is a
     /// blank.
     pub(super) fn prepare(self, text: &str) -> Cow<'_, str> {
         const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -113,11 +139,18 @@ impl StandIns {
         if !body.contains(BYTE_ORDER_MARK) && !body.contains(ODD_BREAKS) {
             return Cow::Borrowed(body);
         }
-        let body = body.replace("\r\n", "\n").replace(ODD_BREAKS, "\n");
+        let mut lines = String::with_capacity(body.len());
+        for character in body.replace("\r\n", "\n").chars() {
+            match character {
+                _ if self.separator == Some(character) => lines.push_str(SEPARATOR),
+                _ if ODD_BREAKS.contains(&character) => lines.push('\n'),
+                _ => lines.push(character),
+            }
+        }
         let stand_in = self.byte_order_mark.to_string();
-        Cow::Owned(match body.strip_prefix(BYTE_ORDER_MARK) {
+        Cow::Owned(match lines.strip_prefix(BYTE_ORDER_MARK) {
             Some(behind) => format!(" {}", behind.replace(BYTE_ORDER_MARK, &stand_in)),
-            None => body.replace(BYTE_ORDER_MARK, &stand_in),
+            None => lines.replace(BYTE_ORDER_MARK, &stand_in),
         })
     }
 }

@@ -6,6 +6,8 @@ use eks_doctor::evidence::{
     RbacSubject, RoleRef,
 };
 
+use eks_doctor::facts::action::{Scope, built_in};
+
 use super::{Line, Question, ServiceAccount, Subject, World};
 
 const NAMESPACES: &[&str] = &["dev", "prod", "kube-system"];
@@ -34,6 +36,8 @@ const GROUPS: &[&str] = &[
     "system:serviceaccounts",
     "system:serviceaccounts:dev",
     "system:nodes",
+    "system:masters",
+    "system:Masters",
 ];
 const ACCOUNTS: &[&str] = &["runner", "default", "a:b", "b", ""];
 const VERBS: &[&str] =
@@ -91,6 +95,27 @@ pub(super) fn questions(seed: u64, worlds: usize, questions: usize) -> Vec<Line>
         lines.extend(asked);
     }
     lines
+}
+
+/// Actions that rules are about, changed in at most two places. Like every request, only one for a namespaced resource has
+/// a namespace.
+pub(super) fn actions(seed: u64, rules: &[PolicyRule], count: usize) -> Vec<Action> {
+    let mut dice = Dice(seed);
+    let mut actions = Vec::new();
+    while actions.len() < count {
+        let namespace = dice.chance(80).then(|| dice.pick(NAMESPACES));
+        let rule = &rules[dice.below(rules.len())];
+        let mut action = action(&mut dice, rule, namespace);
+        for _ in 0..dice.below(3) {
+            change(&mut dice, &mut action);
+        }
+        let known = built_in(&action.group, action.resource.as_deref().unwrap_or_default());
+        if action.path.is_some() || known.is_some_and(|known| known.scope == Scope::Cluster) {
+            action.namespace = None;
+        }
+        actions.push(action);
+    }
+    actions
 }
 
 fn world(dice: &mut Dice) -> World {

@@ -1,4 +1,5 @@
-// Command rbac answers authorization questions with the RBAC authorizer of Kubernetes itself.
+// Command rbac answers authorization questions with the authorizers of Kubernetes itself: the one for the privileged group
+// and the one for RBAC, together as the API server has them.
 //
 // It reads JSON lines: a world (the four RBAC lists), or a question about the world that was read last. It writes one
 // JSON line for each: for a world the rules of its aggregated ClusterRoles as the controller would fill them in, for a
@@ -25,6 +26,8 @@ import (
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/authorization/union"
 	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac"
 )
 
@@ -193,7 +196,8 @@ func (w *world) ask(q *question) answer {
 		Path:            q.Action.Path,
 		ResourceRequest: q.Action.Path == "",
 	}
-	decision, reason, _ := rbac.New(w, w, w, w).Authorize(context.Background(), attributes)
+	chain := union.New(authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup), rbac.New(w, w, w, w))
+	decision, reason, _ := chain.Authorize(context.Background(), attributes)
 	return answer{Allowed: decision == authorizer.DecisionAllow, Reason: reason}
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use granit_parser::{ErrorKind, Event, ScalarStyle, ScanError, Span};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::super::source::Repair;
 use super::super::{Content, Node, NodeId, Place, YamlError};
@@ -35,7 +35,13 @@ impl<'a> Builder<'a> {
         let plain = style == ScalarStyle::Plain;
         // The parser says `~` where nothing is written.
         let nothing = plain && range.is_empty();
-        let mut text = if nothing { String::new() } else { self.stand_ins.restore(text) };
+        let in_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let written = self.text.get(range.clone()).unwrap_or_default();
+        let with_separators = self.stand_ins.mark_separators(written).filter(|_| !in_block).and_then(|marked| {
+            let text = alone(&marked)?;
+            Some(self.stand_ins.restore_separators(&text).into())
+        });
+        let mut text = if nothing { String::new() } else { self.stand_ins.restore(with_separators.unwrap_or(text)) };
         let parent = self.open.last();
         let explicit = self.text.get(..range.start).unwrap_or_default().trim_end().ends_with('?');
         let unmarked = nothing && !explicit && span.tag_span().is_none();
@@ -54,11 +60,11 @@ impl<'a> Builder<'a> {
         if plain && self.has_tabs && self.tab_in_indentation_behind(range.end) {
             return refuse("found a tab character that violates indentation");
         }
-        if style == ScalarStyle::DoubleQuoted && has_escaped_slash(self.text.get(range.clone()).unwrap_or_default()) {
+        if style == ScalarStyle::DoubleQuoted && escape(written, '/').is_some() {
+            // Only YAML 1.2 knows it.
             return refuse("found unknown escape character");
         }
         // At the end of the text, yaml.v2 adds no line break to a block scalar.
-        let in_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
         if in_block && parent.is_none() && span.start.col() == 0 && !text.is_empty() {
             // Its lines have to be indented, even where nothing is around it.
             let repair = Some(Repair::cut(self.text, range.start));
@@ -122,7 +128,7 @@ impl<'a> Builder<'a> {
 
     /// What yaml.v2 sees differently in a key of a flow mapping, now that its value has come.
     pub(super) fn check_flow_key(&self, key: NodeId, value: &Span) -> Result<(), Failure> {
-        let Some(&Collection { key_is_explicit, key_end, .. }) = self.open.last() else {
+        let Some(&Collection { key_is_explicit, key_line, key_end, .. }) = self.open.last() else {
             return Ok(());
         };
         let (before, behind) =
@@ -132,7 +138,7 @@ impl<'a> Builder<'a> {
             return Ok(());
         };
         let gap = before.get(key_end..).and_then(|gap| gap.split(':').next()).unwrap_or_default();
-        if has_colon && !key_is_explicit && (*lines > 1 || gap.contains('\n')) {
+        if has_colon && !key_is_explicit && (key_line < place.line || *lines > 1 || gap.contains('\n')) {
             return Err(refusal(*place, "did not find expected ',' or '}'"));
         }
         if *plain && value.is_empty() && gap.is_empty() && ends_with_colon(behind) {
@@ -188,6 +194,17 @@ impl<'a> Builder<'a> {
             ErrorKind::PlainScalarStartsWithDashFlowIndicator if self.text.get(at..).is_some_and(is_lone_dash) => {
                 Some(Repair { range: at..at + 1, by: "'-'".to_owned() })
             }
+            // `"\'"`
+            ErrorKind::UnknownQuotedScalarEscape => {
+                let backslash = self.text.get(at..).and_then(|quoted| Some(at + escape(quoted, '\'')?));
+                backslash.map(|at| Repair { range: at..at + 1, by: String::new() })
+            }
+            // A quoted text to the left of the document, and something behind it.
+            ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar
+                if self.quoted_on_the_left(at).is_some() =>
+            {
+                self.quoted_on_the_left(at).map(|start| Repair::cut(self.text, start))
+            }
             // Something behind a text or a flow collection that is the whole document, or to the left of the document.
             ErrorKind::InvalidTrailingSingleQuotedScalar
             | ErrorKind::InvalidTrailingDoubleQuotedScalar
@@ -211,6 +228,17 @@ impl<'a> Builder<'a> {
         in_flow.then(|| Repair { range: tab..tab + 1, by: " ".to_owned() })
     }
 
+    /// Where a quoted text begins that ends before this byte and is not a part of the document.
+    fn quoted_on_the_left(&self, end: usize) -> Option<usize> {
+        let root = self.nodes[self.open.first()?.id.0].place;
+        let gap = self.text.get(self.node_end..end)?;
+        let before_it = |character: char| character == ':' || character.is_whitespace();
+        let start = end - gap.trim_start_matches(before_it).len();
+        let line = self.text.get(..start)?.rsplit('\n').next()?;
+        let is_first = line.trim_start().is_empty() && line.chars().count() + 1 < root.column;
+        (is_first && self.open.iter().all(|collection| collection.is_block)).then_some(start)
+    }
+
     /// Whether the document ends before this byte, and what follows is no mistake by itself.
     fn ends_at(&self, end: usize, place: Place) -> bool {
         let (before, behind) = self.text.split_at_checked(end).unwrap_or_default();
@@ -219,6 +247,14 @@ impl<'a> Builder<'a> {
         let complete = !self.open.is_empty() || before.trim_end().ends_with([']', '}', '\'', '"']);
         !inside && complete && starts_token && self.open.iter().all(|collection| collection.is_block)
     }
+}
+
+/// The text that a scalar comes to when it is read by itself.
+fn alone(written: &str) -> Option<String> {
+    Parser::new_from_str(written).find_map(|event| match event.ok()?.0 {
+        Event::Scalar(text, ..) => Some(text.into_owned()),
+        _ => None,
+    })
 }
 
 /// Whether a plain text in a flow collection ends with the colon that begins here.
@@ -238,6 +274,7 @@ pub(super) fn spoils_the_end(kind: &ErrorKind) -> bool {
             | ErrorKind::BlockSequenceEntryNotAllowed
             | ErrorKind::UnexpectedCharacter { .. }
             | ErrorKind::TabNotAllowed
+            | ErrorKind::UnclosedQuotedScalar
     )
 }
 
@@ -262,14 +299,17 @@ fn in_words_of_go(kind: &ErrorKind) -> Option<&'static str> {
     }
 }
 
-/// Whether a double-quoted text has `\/`, which only YAML 1.2 knows.
-fn has_escaped_slash(quoted: &str) -> bool {
+/// Where a double-quoted text has a backslash before this character that does not stand for itself.
+fn escape(quoted: &str, wanted: char) -> Option<usize> {
     let mut escaped = false;
-    quoted.chars().any(|character| {
-        let found = escaped && character == '/';
-        escaped = character == '\\' && !escaped;
-        found
-    })
+    for (at, character) in quoted.char_indices().skip(1) {
+        match character {
+            _ if escaped && character == wanted => return Some(at - 1),
+            '"' if !escaped => return None,
+            _ => escaped = character == '\\' && !escaped,
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -293,6 +333,8 @@ mod tests {
             "'a' b",
             "[a] ]",
             "  - a\n]",
+            "  - a\n \"b\" c",
+            "  - a: \"\\'\"",
             "- a\n...\n\t@",
             "- a\n%YAML 1.1",
             "\u{feff}\u{feff}- a",
@@ -319,6 +361,8 @@ mod tests {
             "[a? b]",
             "- {a: :b}",
             "- {a\n b: c}",
+            "- {&a\n b: c}",
+            "- {!a\n b: c}",
             "- {a\n: c}",
             "- !a#b c",
             "- {a: !b}",
@@ -343,6 +387,10 @@ mod tests {
                 other => format!("{other:?}"),
             }
         };
+        assert_eq!(first("[\"a \\\\\\'\"]"), "a \\'");
+        assert_eq!(first("[a \u{2028} b]"), "a\u{2028}b");
+        assert_eq!(first("- \"a\n \u{2029}\u{2029} b\\t\""), "a\u{2029}\u{2029}b\t");
+        assert_eq!(first("- 'a\u{2028}\n b'\n- c"), "a\u{2028}\nb");
         assert_eq!(first("[a:]"), "a:");
         assert_eq!(first("[a:, b]"), "a:");
         assert_eq!(first("[!x, b]"), "b");
