@@ -17,9 +17,9 @@ fn main() -> io::Result<()> {
         let mut table = String::from("&[\n");
         for file in &files {
             let name = file.strip_prefix(&format!("{folder}/")).unwrap_or(file);
-            let path = fs::canonicalize(file)?;
-            let text = if folder == "rules" { format!("include_str!({path:?}), ") } else { String::new() };
-            writeln!(table, "    ({name:?}, {text}{:?}),", to_json(file)?).map_err(io::Error::other)?;
+            let text = fs::read_to_string(file)?;
+            let shown = if folder == "rules" { format!("{text:?}, ") } else { String::new() };
+            writeln!(table, "    ({name:?}, {shown}{:?}),", to_json(file, &text)?).map_err(io::Error::other)?;
         }
         table.push_str("]\n");
         fs::write(Path::new(&out).join(format!("{folder}.rs")), table)?;
@@ -28,14 +28,13 @@ fn main() -> io::Result<()> {
 }
 
 /// A file as JSON; its keys keep their order. What is wrong with a file is said by the program's own tests.
-fn to_json(file: &str) -> io::Result<String> {
+fn to_json(file: &str, text: &str) -> io::Result<String> {
     let options = serde_yaml::options! {
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
     };
-    let text = fs::read_to_string(file)?;
-    let value: serde_json::Value = serde_yaml::from_str_with_options(&text, options)
+    let value: serde_json::Value = serde_yaml::from_str_with_options(text, options)
         .map_err(|error| io::Error::other(format!("{file}: {error}")))?;
     Ok(value.to_string())
 }

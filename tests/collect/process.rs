@@ -96,6 +96,8 @@ fn a_slow_run_tells_what_has_settled_and_what_is_waited_for() {
         place(" ms  aws.cluster ") < place(" ms  exec ") && place(" ms  exec ") < place("kubernetes.whoami"),
         "{told}"
     );
+    // The shell's own entry is described without the plugin's word for who it is.
+    assert!(place("eks:DescribeAccessEntry") < place(" ms  exec "), "{told}");
     assert!(!told.contains('\u{1b}') && !told.contains('\r'), "no spinner in a log: {told:?}");
 }
 

@@ -106,14 +106,18 @@ impl<'r> Looks<'r> {
         };
         let mut described = BTreeMap::new();
         if !principals.is_empty() {
-            // The shell's own identity is known long before the plugin's, and mostly is the same.
-            for subject in [self.likely_subject().await, self.subject().await].into_iter().flatten() {
+            let mut describe = async |subject: Option<String>| {
+                let Some(subject) = subject else { return };
                 let near = worth_describing(&subject, principals.iter().map(String::as_str));
                 let new = near.into_iter().filter(|arn| !described.contains_key(*arn));
                 let looks =
                     new.map(|arn| async move { (arn.to_owned(), self.describe_entry(aws, keys, name, arn).await) });
-                described.extend(futures_util::future::join_all(looks.collect::<Vec<_>>()).await);
-            }
+                let looked = futures_util::future::join_all(looks.collect::<Vec<_>>()).await;
+                described.extend(looked);
+            };
+            // The shell's own identity is known long before the plugin's, and mostly is the same.
+            describe(self.likely_subject().await).await;
+            describe(self.subject().await).await;
         }
         let entries = principals.into_iter().map(|principal_arn| {
             let (details, policies) = described.remove(&principal_arn).unwrap_or_default();
