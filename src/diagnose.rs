@@ -36,6 +36,8 @@ struct Suspect<'a> {
     it: Option<(usize, &'a Node)>,
     certainty: Certainty,
     unknown: Unknown,
+    /// How likely it is among what is only possible; the rule's own weight until all has been heard.
+    weight: f64,
 }
 
 /// Diagnoses one evidence document.
@@ -45,16 +47,15 @@ pub fn diagnose(evidence: &Evidence, library: &Library) -> Report {
     let node = facts.node();
     let checks = checks::run(&facts, &evidence.calls);
     let (suspects, ruled_out) = judge(library, &node, &facts);
-    let (suspects, folded) = fold(suspects);
-    let supposed = supposed::proven(evidence, library);
-    let writer = Writer {
-        renderer: Renderer::new(&schema, &node),
-        facts: &node,
-        schema: &schema,
-        folded,
-        hearsay: likelihood::Hearsay { named: &facts.pasted_causes, hinted: &facts.hinted, supposed: &supposed },
-    };
-    let unknowns = unknowns(&suspects, &writer);
+    let (mut suspects, folded) = fold(suspects);
+    let is_open = suspects.iter().any(|one| one.certainty == Certainty::Possible);
+    let supposed = if is_open { supposed::proven(evidence, library) } else { Vec::new() };
+    let hearsay = likelihood::Hearsay { named: &facts.pasted_causes, hinted: &facts.hinted, supposed: &supposed };
+    for one in &mut suspects {
+        one.weight = likelihood::weight(one, &node, &hearsay);
+    }
+    let writer = Writer { renderer: Renderer::new(&schema, &node), facts: &node, schema: &schema, folded };
+    let unknowns = unknowns(&suspects, &writer.renderer);
     let findings = writer.findings(suspects);
     let verdict = verdict(&facts, &findings, &checks);
     let blocked_at = checks.iter().find(|check| check.outcome == CheckOutcome::Fail).map(|check| check.stage);
@@ -108,13 +109,14 @@ fn judge<'a>(library: &'a Library, node: &'a Node, facts: &Facts) -> (Vec<Suspec
 
 /// What the facts say of one rule: the suspects it yields, or the fact that rules it out.
 fn judge_rule<'a>(rule: &'a Rule, facts: &'a Node) -> Result<Vec<Suspect<'a>>, Cited> {
-    let suspect = |it, outcome| match outcome {
-        Outcome::Yes if rule.provable => {
-            Ok(Suspect { rule, it, certainty: Certainty::Confirmed, unknown: Unknown::default() })
-        }
-        Outcome::Yes => Ok(Suspect { rule, it, certainty: Certainty::Possible, unknown: Unknown::default() }),
-        Outcome::Unknown(unknown) => Ok(Suspect { rule, it, certainty: Certainty::Possible, unknown }),
-        Outcome::No(cited) => Err(cited),
+    let suspect = |it, outcome| {
+        let (certainty, unknown) = match outcome {
+            Outcome::Yes if rule.provable => (Certainty::Confirmed, Unknown::default()),
+            Outcome::Yes => (Certainty::Possible, Unknown::default()),
+            Outcome::Unknown(unknown) => (Certainty::Possible, unknown),
+            Outcome::No(cited) => return Err(cited),
+        };
+        Ok(Suspect { rule, it, certainty, unknown, weight: rule.weight })
     };
     let Some(list) = &rule.each else {
         let scope = Scope { facts, it: None };
@@ -179,7 +181,6 @@ struct Writer<'a> {
     facts: &'a Node,
     schema: &'a Schema,
     folded: BTreeMap<String, Vec<String>>,
-    hearsay: likelihood::Hearsay<'a>,
 }
 
 impl Writer<'_> {
@@ -189,7 +190,7 @@ impl Writer<'_> {
                 id: one.rule.id.clone(),
                 stage: one.rule.stage,
                 certainty: one.certainty,
-                weight: likelihood::weight(&one, self.facts, &self.hearsay),
+                weight: one.weight,
                 element: one.it.map_or(0, |(index, _)| index),
             };
             (candidate, one)
@@ -278,7 +279,7 @@ fn cited_facts(cited: Vec<Cited>, unknown: &Unknown) -> Vec<CitedFact> {
 }
 
 /// What is missing, with the causes it would settle; what would settle most likelihood first.
-fn unknowns(suspects: &[Suspect<'_>], writer: &Writer<'_>) -> Vec<Unseen> {
+fn unknowns(suspects: &[Suspect<'_>], renderer: &Renderer) -> Vec<Unseen> {
     struct Gap<'a> {
         why: &'a str,
         settles: Vec<(&'a str, f64)>,
@@ -288,7 +289,7 @@ fn unknowns(suspects: &[Suspect<'_>], writer: &Writer<'_>) -> Vec<Unseen> {
         for missing in &one.unknown.missing {
             let gap = gaps.entry(&missing.observation).or_insert(Gap { why: &missing.why, settles: Vec::new() });
             if !gap.settles.iter().any(|(id, _)| *id == one.rule.id) {
-                gap.settles.push((&one.rule.id, likelihood::weight(one, writer.facts, &writer.hearsay)));
+                gap.settles.push((&one.rule.id, one.weight));
             }
         }
     }
@@ -298,7 +299,7 @@ fn unknowns(suspects: &[Suspect<'_>], writer: &Writer<'_>) -> Vec<Unseen> {
     gaps.into_iter()
         .map(|(observation, mut gap)| {
             gap.settles.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
-            let (ask, actor) = observation::ask(observation, &writer.renderer);
+            let (ask, actor) = observation::ask(observation, renderer);
             Unseen {
                 observation: observation.to_owned(),
                 why: gap.why.to_owned(),

@@ -141,6 +141,12 @@ fn the_rules_of_the_program_are_well_formed() {
         panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     });
     assert!(!library.rules().is_empty() && files.len() > library.rules().len(), "rules and recipes");
+    // What is embedded as JSON is what the YAML says.
+    let embedded = Library::load(&[]).unwrap();
+    for (embedded, written) in embedded.rules().iter().zip(library.rules()) {
+        assert_eq!(format!("{embedded:#?}"), format!("{written:#?}"));
+    }
+    assert_eq!(embedded.rules().len(), library.rules().len());
 }
 
 /// Folders of rules and fixtures hold nothing that the program does not know.

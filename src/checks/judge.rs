@@ -5,7 +5,7 @@ use crate::facts::{
     authorization::is_allowed,
     credentials::CredentialProblem,
     exec::ExecOutcome,
-    kubeconfig::KubeconfigState,
+    kubeconfig::{ContextProblem, KubeconfigState},
     mapping::MappingSource,
     observed_symptom::Answer,
     value::{Fact, Unknown},
@@ -101,24 +101,19 @@ pub(super) fn context_complete(facts: &Facts) -> Judgement {
         return Judgement::Skip(why.to_owned());
     }
     let kubeconfig = &facts.kubeconfig;
-    let context = match &kubeconfig.context {
-        Fact::Known { value: Some(context), .. } => context,
-        Fact::Known { value: None, .. } => return Judgement::Fail("no context is selected".to_owned()),
-        unsettled => return unknown(unsettled),
-    };
-    let parts = [
-        (&kubeconfig.context_exists, format!("there is no context {context}")),
-        (&kubeconfig.cluster_entry_exists, format!("context {context} names a cluster entry that is not there")),
-        (&kubeconfig.user_entry_exists, format!("context {context} names a user entry that is not there")),
-    ];
-    for (exists, problem) in parts {
-        match exists.value() {
-            Some(true) => {}
-            Some(false) => return Judgement::Fail(problem),
-            None => return unknown(exists),
-        }
+    let context = text(&kubeconfig.context).map(|name| format!("context {name}"));
+    let context = context.as_deref().unwrap_or("the context");
+    match (kubeconfig.context_problem.value(), kubeconfig.state.is(&KubeconfigState::Present)) {
+        (Some(Some(problem)), _) => Judgement::Fail(match problem {
+            ContextProblem::NoneSelected => "no context is selected".to_owned(),
+            ContextProblem::ContextMissing => format!("{context} does not exist"),
+            ContextProblem::ClusterMissing => format!("{context} names a cluster entry that is not there"),
+            ContextProblem::UserMissing => format!("{context} names a user entry that is not there"),
+        }),
+        (Some(None), true) => Judgement::Pass(context.to_owned()),
+        (Some(None), false) => unknown(&kubeconfig.context),
+        (None, _) => unknown(&kubeconfig.context_problem),
     }
-    Judgement::Pass(format!("context {context}"))
 }
 
 pub(super) fn server_is_endpoint(facts: &Facts) -> Judgement {
@@ -245,5 +240,50 @@ pub(super) fn action_allowed(facts: &Facts) -> Judgement {
             Judgement::Pass(format!("{action}: allowed by {by}"))
         }
         Some(false) => Judgement::Fail(format!("{action}: nothing allows it")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Evidence;
+
+    fn context(document: &str) -> (&'static str, String) {
+        let text = format!("schema: eks-doctor/evidence/v1\nkubeconfig: {{ found: {{ document: {document} }} }}");
+        match context_complete(&Facts::derive(&Evidence::from_text("test", &text).unwrap())) {
+            Judgement::Pass(words) => ("pass", words),
+            Judgement::Fail(words) => ("fail", words),
+            Judgement::Unknown(words) => ("unknown", words),
+            Judgement::Skip(words) => ("skip", words),
+        }
+    }
+
+    #[test]
+    fn what_was_not_seen_of_a_kubeconfig_is_not_missing_in_it() {
+        let users = "users: [{ name: prod, user: {} }]";
+        assert_eq!(
+            context(&format!("{{ {users} }}")),
+            ("unknown", "kubeconfig: only a part of it was seen".to_owned())
+        );
+        let contexts = "contexts: [{ name: prod, context: { cluster: prod, user: prod } }]";
+        assert_eq!(context(&format!("{{ {contexts}, current-context: prod, {users} }}")).0, "unknown");
+    }
+
+    #[test]
+    fn what_is_missing_in_a_kubeconfig_is_named() {
+        let of = |current: &str, lists: &str| {
+            let contexts = "contexts: [{ name: prod, context: { cluster: prod, user: prod } }]";
+            context(&format!("{{ {current}{contexts}, {lists} }}"))
+        };
+        let (cluster, user) =
+            ("clusters: [{ name: prod, cluster: { server: s } }]", "users: [{ name: prod, user: {} }]");
+        let (prod, both) = ("current-context: prod, ", format!("{cluster}, {user}"));
+        assert_eq!(of(prod, &both), ("pass", "context prod".to_owned()));
+        assert_eq!(of("", &both), ("fail", "no context is selected".to_owned()));
+        assert_eq!(of("current-context: dev, ", &both), ("fail", "context dev does not exist".to_owned()));
+        let no_cluster = of(prod, &format!("clusters: [], {user}"));
+        assert_eq!(no_cluster, ("fail", "context prod names a cluster entry that is not there".to_owned()));
+        let no_user = of(prod, &format!("{cluster}, users: []"));
+        assert_eq!(no_user, ("fail", "context prod names a user entry that is not there".to_owned()));
     }
 }

@@ -1,11 +1,12 @@
 //! How likely a cause is that the evidence neither proves nor rules out: the one place where such figures are set.
 //!
 //! A cause's weight is the product of
-//! - its rule's `weight`, how often it is the cause among real cases of its kind, and at least 1 of such a count for causes
-//!   that are rare in public threads ([`crate::rule::Rule::weight`]);
+//! - its rule's `weight`, how often it is the cause among real cases of its kind; below 1 for what public threads hardly
+//!   know ([`crate::rule::Rule::weight`]);
 //! - what the pasted text says ([`by_text`]): the messages in it name causes with weights of their own, which are the
-//!   frequencies of causes among reports of that message;
-//! - what the evidence shows of it ([`SIGN`]).
+//!   frequencies of causes among reports of that message; the user's own words only hint at a symptom ([`UNHINTED`]);
+//! - what the evidence shows of it: signs ([`SIGN`]), or that it would be proven if the stores that were read were all
+//!   there is ([`SUPPOSED`]).
 //!
 //! [`crate::rank`] turns the weights into probabilities.
 

@@ -81,16 +81,10 @@ facts! {
         "contextNames" context_names: Fact<Vec<String>>,
         /// What is wrong with the context in use; absent if nothing is.
         "contextProblem" context_problem: Fact<Option<ContextProblem>>,
-        /// Whether the context in use exists.
-        "contextExists" context_exists: Fact<bool>,
         /// Name of the cluster entry that the context names.
         "clusterEntry" cluster_entry: Fact<Option<String>>,
-        /// Whether that cluster entry exists.
-        "clusterEntryExists" cluster_entry_exists: Fact<bool>,
         /// Name of the user entry that the context names.
         "userEntry" user_entry: Fact<Option<String>>,
-        /// Whether that user entry exists.
-        "userEntryExists" user_entry_exists: Fact<bool>,
         /// Other contexts that use the same user entry.
         "userSharedBy" user_shared_by: Fact<Vec<String>>,
         /// URL of the server.
@@ -214,11 +208,8 @@ pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted) -> KubeconfigFacts {
         variable: variable(evidence, "KUBECONFIG"),
         context_names: look.part(look.is_present(), document::context_names(look.document)),
         context_problem: state::context_problem(&look, pasted),
-        context_exists: look.part(look.is_present(), context.is_some()),
         cluster_entry: look.text(text(context, "cluster")),
-        cluster_entry_exists: look.part(look.is_present(), cluster.is_some()),
         user_entry: look.text(text(context, "user").or_else(|| document::only_name(look.document, "users"))),
-        user_entry_exists: look.part(look.is_present(), user.is_some()),
         user_shared_by: look.part(look.is_present(), target::user_shared_by(&look)),
         server: look.text(text(cluster, "server")),
         talks_to_itself: talks_to_itself(evidence, &look, pasted),

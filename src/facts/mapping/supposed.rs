@@ -11,72 +11,76 @@ use super::super::{
 };
 use super::{log, nodes};
 use crate::{
-    evidence::{AccessConfig, AccessEntry, Cluster, Evidence, Observed},
+    evidence::{AccessEntry, Aws, Cluster, Evidence, Kubernetes, Observed},
     symptom::SymptomClass,
 };
 
 /// The evidence with what is missing supposed; nothing if no store and no log was read, or nothing is missing.
 pub(crate) fn suppose(evidence: &Evidence) -> Option<Evidence> {
-    let (has_entries, has_aws_auth) =
-        (evidence.aws.access_entries.is_settled(), evidence.kubernetes.aws_auth.is_settled());
     let logged = log::only_refused(evidence.logs.authenticator.found().map(Vec::as_slice).unwrap_or_default());
-    if !has_entries && !has_aws_auth && logged.is_none() {
+    let has_entries = evidence.aws.access_entries.is_settled();
+    let has_aws_auth = evidence.kubernetes.aws_auth.is_settled();
+    let has_stores = has_entries || has_aws_auth;
+    if !has_stores && logged.is_none() {
+        return None;
+    }
+    let cluster = supposed_cluster(&evidence.aws, has_entries, has_aws_auth);
+    let principal = if is_somebody_named(evidence) { None } else { logged.or_else(|| only_principal(evidence)) };
+    let is_whole = has_entries && has_aws_auth && is_rbac_read(&evidence.kubernetes) && cluster.is_none();
+    if principal.is_none() && (is_whole || !has_stores) {
         return None;
     }
     let mut supposed = evidence.clone();
-    if has_entries || has_aws_auth {
-        if !has_entries {
-            supposed.aws.access_entries = Observed::absent();
-        }
-        if !has_aws_auth {
-            supposed.kubernetes.aws_auth = Observed::absent();
-        }
-        suppose_cluster(&mut supposed, has_entries, has_aws_auth);
-        suppose_rbac(&mut supposed);
+    supposed.target.principal = principal.or(supposed.target.principal);
+    if has_stores {
+        suppose_stores(&mut supposed);
+        supposed.aws.cluster = cluster.map_or(supposed.aws.cluster, Observed::Found);
     }
-    if !is_somebody_named(evidence) {
-        supposed.target.principal = logged.or_else(|| only_principal(evidence));
-    }
-    (supposed != *evidence).then_some(supposed)
+    Some(supposed)
 }
 
-/// The cluster reads the stores that were read, and is in the account of the caller.
-fn suppose_cluster(supposed: &mut Evidence, has_entries: bool, has_aws_auth: bool) {
-    let is_config_map = supposed.aws.access_entries.failure().is_some();
+/// The cluster with what is not known of it: it reads the stores that were read, and is in the account of the caller.
+/// Nothing if all of that is known.
+fn supposed_cluster(aws: &Aws, has_entries: bool, has_aws_auth: bool) -> Option<Cluster> {
+    let mut cluster = match &aws.cluster {
+        Observed::Found(cluster) => cluster.clone(),
+        Observed::Absent(_) => return None,
+        _ => Cluster::default(),
+    };
     let mode = match (has_entries, has_aws_auth) {
         (true, true) => "API_AND_CONFIG_MAP",
         (true, false) => "API",
         (false, _) => "CONFIG_MAP",
     };
-    let mut cluster = match &supposed.aws.cluster {
-        Observed::Found(cluster) => cluster.clone(),
-        Observed::Absent(_) => return,
-        _ => Cluster::default(),
-    };
-    let config = cluster.access_config.get_or_insert_with(AccessConfig::default);
-    if config.authentication_mode.is_none() && !is_config_map {
-        config.authentication_mode = Some(mode.to_owned());
-    }
+    cluster.access_config.get_or_insert_default().authentication_mode.get_or_insert_with(|| mode.to_owned());
     if cluster.arn.is_none() {
-        let caller =
-            supposed.aws.caller.found().and_then(|caller| Some(Arn::parse(&caller.arn).ok()?.account.to_owned()));
-        cluster.arn = caller.map(|account| format!("arn:aws:eks::{account}:cluster/"));
+        let caller = aws.caller.found().and_then(|caller| Arn::parse(&caller.arn).ok());
+        cluster.arn = caller.map(|caller| format!("arn:{}:eks::{}:cluster/", caller.partition, caller.account));
     }
-    supposed.aws.cluster = Observed::Found(cluster);
+    (aws.cluster.found() != Some(&cluster)).then_some(cluster)
 }
 
-/// The lists that were not read are empty.
-fn suppose_rbac(supposed: &mut Evidence) {
-    fn fill<T>(list: &mut Observed<Vec<T>>) {
-        if !list.is_settled() {
-            *list = Observed::Found(Vec::new());
+/// What was not read of the stores and of RBAC is empty.
+fn suppose_stores(supposed: &mut Evidence) {
+    fn fill<T>(observed: &mut Observed<T>, nothing: Observed<T>) {
+        if !observed.is_settled() {
+            *observed = nothing;
         }
     }
     let kubernetes = &mut supposed.kubernetes;
-    fill(&mut kubernetes.cluster_roles);
-    fill(&mut kubernetes.cluster_role_bindings);
-    fill(&mut kubernetes.roles);
-    fill(&mut kubernetes.role_bindings);
+    fill(&mut supposed.aws.access_entries, Observed::absent());
+    fill(&mut kubernetes.aws_auth, Observed::absent());
+    fill(&mut kubernetes.cluster_roles, Observed::Found(Vec::new()));
+    fill(&mut kubernetes.cluster_role_bindings, Observed::Found(Vec::new()));
+    fill(&mut kubernetes.roles, Observed::Found(Vec::new()));
+    fill(&mut kubernetes.role_bindings, Observed::Found(Vec::new()));
+}
+
+fn is_rbac_read(kubernetes: &Kubernetes) -> bool {
+    kubernetes.cluster_roles.is_settled()
+        && kubernetes.cluster_role_bindings.is_settled()
+        && kubernetes.roles.is_settled()
+        && kubernetes.role_bindings.is_settled()
 }
 
 fn is_somebody_named(evidence: &Evidence) -> bool {
@@ -148,6 +152,14 @@ mod tests {
         assert!(evidence.aws.access_entries.is_settled());
         assert_eq!(mode(&supposed("aws: { accessEntries: { found: [] } }").unwrap()).as_deref(), Some("API"));
         assert_eq!(supposed("target: { symptom: Unauthorized }"), None);
+    }
+
+    #[test]
+    fn the_cluster_is_in_the_callers_account_and_partition() {
+        let caller = "caller: { found: { arn: 'arn:aws-cn:iam::111122223333:user/ada' } }";
+        let evidence = supposed(&format!("aws: {{ accessEntries: {{ found: [] }}, {caller} }}")).unwrap();
+        let arn = evidence.aws.cluster.found().and_then(|cluster| cluster.arn.as_deref());
+        assert_eq!(arn, Some("arn:aws-cn:eks::111122223333:cluster/"));
     }
 
     #[test]
