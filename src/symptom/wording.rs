@@ -67,6 +67,10 @@ const WORDS: [(&str, SymptomClass); 57] = [
 /// The words that are a status of the API server.
 const STATUS: [&str; 4] = [" unauthori", " 401 ", " forbidden ", " 403 "];
 
+/// Words by which a status may be said to be gone, or never to have been.
+const GONE: [&str; 8] =
+    [" no longer ", " not a ", " no 401 ", " no 403 ", " instead of ", " fixed ", " used to ", " not unauthori"];
+
 /// As much of a text as is read: nobody describes a failure at greater length.
 const READ: usize = 4096;
 
@@ -96,6 +100,7 @@ pub(crate) fn read(text: &str) -> Wording {
         }
     }
     wording.status = match statuses.as_slice() {
+        _ if GONE.iter().any(|word| words.contains(word)) => None,
         [_] if wording.hinted.contains(&SymptomClass::Anonymous) => Some(SymptomClass::Anonymous),
         [status] => Some(*status),
         _ => None,
@@ -120,6 +125,7 @@ mod tests {
             ("sometimes 401, sometimes 403", vec![SymptomClass::Unauthorized, SymptomClass::Forbidden], None),
             ("Karpenter nodes do not join", vec![SymptomClass::Node], None),
             ("no connection to the second cluster", vec![SymptomClass::Network], None),
+            ("no longer unauthorized, but slow", vec![SymptomClass::Unauthorized], None),
             ("14010 pods", vec![], None),
             ("nichts geht mehr", vec![], None),
         ];
