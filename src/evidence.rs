@@ -15,11 +15,13 @@ mod kubernetes;
 mod merge;
 mod observed;
 pub mod redact;
+mod unread;
 
 pub use aws::*;
 pub use client::*;
 pub use kubernetes::*;
 pub use observed::{Absent, Failure, Observed};
+pub use unread::Unread;
 
 /// The fields of an API object that this version of eks-doctor has no name for, kept as they came.
 pub type OtherFields = serde_json::Map<String, serde_json::Value>;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
-use super::{Observed, OtherFields};
+use super::{Observed, OtherFields, Unread};
 
 /// The Kubernetes side of the evidence.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -127,16 +128,17 @@ pub struct ObjectName {
 pub struct ObjectMeta {
     /// Name.
     #[serde(default)]
-    pub name: String,
+    pub name: SmolStr,
     /// Namespace; absent for cluster-scoped objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub namespace: Option<SmolStr>,
     /// Labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<SmolStr, SmolStr>,
     /// Everything else.
     #[serde(flatten)]
-    pub other: OtherFields,
+    #[schemars(with = "OtherFields")]
+    pub other: Unread,
 }
 
 /// A Role or ClusterRole.
@@ -147,34 +149,35 @@ pub struct RbacRole {
     pub metadata: ObjectMeta,
     /// What it allows; `null` is what the API returns for an aggregated role that nothing matches.
     #[serde(default)]
-    pub rules: Option<Vec<PolicyRule>>,
+    pub rules: Option<Box<[PolicyRule]>>,
     /// Which ClusterRoles its rules are filled from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation_rule: Option<AggregationRule>,
     /// Everything else.
     #[serde(flatten)]
-    pub other: OtherFields,
+    #[schemars(with = "OtherFields")]
+    pub other: Unread,
 }
 
 /// One rule of a role.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyRule {
     /// Verbs, `*` for all.
     #[serde(default)]
-    pub verbs: Vec<String>,
+    pub verbs: Box<[SmolStr]>,
     /// API groups, `""` for the core group, `*` for all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub api_groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub api_groups: Box<[SmolStr]>,
     /// Resources and `resource/subresource`; `*`, `*/subresource`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub resources: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub resources: Box<[SmolStr]>,
     /// Object names; empty for all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub resource_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub resource_names: Box<[SmolStr]>,
     /// Paths; a trailing `*` matches any rest.
-    #[serde(default, rename = "nonResourceURLs", skip_serializing_if = "Vec::is_empty")]
-    pub non_resource_urls: Vec<String>,
+    #[serde(default, rename = "nonResourceURLs", skip_serializing_if = "<[_]>::is_empty")]
+    pub non_resource_urls: Box<[SmolStr]>,
 }
 
 /// How a ClusterRole is filled from others.
@@ -192,7 +195,7 @@ pub struct AggregationRule {
 pub struct LabelSelector {
     /// Labels that must have these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
+    pub match_labels: BTreeMap<SmolStr, SmolStr>,
     /// Further conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub match_expressions: Vec<LabelSelectorRequirement>,
@@ -203,12 +206,12 @@ pub struct LabelSelector {
 #[serde(deny_unknown_fields)]
 pub struct LabelSelectorRequirement {
     /// Label.
-    pub key: String,
+    pub key: SmolStr,
     /// `In`, `NotIn`, `Exists`, `DoesNotExist`.
-    pub operator: String,
+    pub operator: SmolStr,
     /// Values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub values: Box<[SmolStr]>,
 }
 
 /// A RoleBinding or ClusterRoleBinding.
@@ -219,12 +222,13 @@ pub struct RbacBinding {
     pub metadata: ObjectMeta,
     /// Who is bound; `null` is what the API returns for nobody.
     #[serde(default)]
-    pub subjects: Option<Vec<RbacSubject>>,
+    pub subjects: Option<Box<[RbacSubject]>>,
     /// The role.
     pub role_ref: RoleRef,
     /// Everything else.
     #[serde(flatten)]
-    pub other: OtherFields,
+    #[schemars(with = "OtherFields")]
+    pub other: Unread,
 }
 
 /// Somebody who is bound.
@@ -232,15 +236,15 @@ pub struct RbacBinding {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RbacSubject {
     /// `User`, `Group` or `ServiceAccount`.
-    pub kind: String,
+    pub kind: SmolStr,
     /// API group of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_group: Option<String>,
+    pub api_group: Option<SmolStr>,
     /// Name.
-    pub name: String,
+    pub name: SmolStr,
     /// Namespace of a service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub namespace: Option<SmolStr>,
 }
 
 /// The role that a binding grants.
@@ -249,9 +253,9 @@ pub struct RbacSubject {
 pub struct RoleRef {
     /// API group of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_group: Option<String>,
+    pub api_group: Option<SmolStr>,
     /// `Role` or `ClusterRole`.
-    pub kind: String,
+    pub kind: SmolStr,
     /// Name.
-    pub name: String,
+    pub name: SmolStr,
 }

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use smol_str::format_smolstr;
+
 use crate::evidence::{Action, Kubernetes, Observed, PolicyRule, RbacBinding, RbacRole, RbacSubject, UserInfo};
 
 mod aggregation;
@@ -263,12 +265,12 @@ impl fmt::Display for Bound<'_> {
         let (binding, subject) = (self.binding, self.subject);
         let name = match self.namespace() {
             None => binding.metadata.name.clone(),
-            Some(namespace) => format!("{}/{namespace}", binding.metadata.name),
+            Some(namespace) => format_smolstr!("{}/{namespace}", binding.metadata.name),
         };
         let subject_name = match subject.kind.as_str() {
             "ServiceAccount" => {
                 let namespace = matching::service_account_namespace(subject, self.namespace().unwrap_or_default());
-                format!("{}/{namespace}", subject.name)
+                format_smolstr!("{}/{namespace}", subject.name)
             }
             _ => subject.name.clone(),
         };

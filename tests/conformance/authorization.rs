@@ -132,7 +132,7 @@ fn compare_aggregation<'a>(
     };
     for role in kubernetes.cluster_roles.found().unwrap() {
         let present = role.rules.clone().unwrap_or_default();
-        let expected = match filled.get(&role.metadata.name) {
+        let expected = match filled.get(role.metadata.name.as_str()) {
             Some(filled) => (without(filled, &present), without(&present, filled)),
             None => Default::default(),
         };

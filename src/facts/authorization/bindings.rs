@@ -117,9 +117,9 @@ fn binding_facts(one: &BoundRole<'_>) -> BindingFacts {
     let lacks = nearest.map(|related| related.lacks.as_slice()).unwrap_or_default();
     BindingFacts {
         binding: name_of(one.bound.kind, binding),
-        namespace: binding.metadata.namespace.clone().filter(|_| one.bound.kind == BindingKind::RoleBinding),
-        role: binding.role_ref.name.clone(),
-        role_kind: binding.role_ref.kind.clone(),
+        namespace: one.bound.namespace().map(str::to_owned),
+        role: binding.role_ref.name.to_string(),
+        role_kind: binding.role_ref.kind.to_string(),
         subject: format!("{} {}", one.bound.subject.kind, one.bound.subject.name),
         lacks: lacks.iter().map(|lack| words_of(*lack).to_owned()).collect(),
         is_stale: one.stale.is_some(),
@@ -140,9 +140,9 @@ fn words_of(lack: Lack) -> &'static str {
 pub(super) fn elsewhere(evidence: &Evidence, bound: &[Bound<'_>]) -> Fact<Vec<Fact<BindingFacts>>> {
     let of = |bound: &Bound<'_>| BindingFacts {
         binding: name_of(bound.kind, bound.binding),
-        namespace: bound.binding.metadata.namespace.clone(),
-        role: bound.binding.role_ref.name.clone(),
-        role_kind: bound.binding.role_ref.kind.clone(),
+        namespace: bound.binding.metadata.namespace.as_ref().map(ToString::to_string),
+        role: bound.binding.role_ref.name.to_string(),
+        role_kind: bound.binding.role_ref.kind.to_string(),
         subject: format!("{} {}", bound.subject.kind, bound.subject.name),
         lacks: Vec::new(),
         is_stale: false,
@@ -211,8 +211,8 @@ impl MissingRoleFacts {
 
 fn missing_role(bound: &Bound<'_>, refused: &Fact<bool>) -> MissingRoleFacts {
     MissingRoleFacts {
-        role: bound.binding.role_ref.name.clone(),
-        role_kind: bound.binding.role_ref.kind.clone(),
+        role: bound.binding.role_ref.name.to_string(),
+        role_kind: bound.binding.role_ref.kind.to_string(),
         binding: Some(name_of(bound.kind, bound.binding)),
         namespace: bound.namespace().map(str::to_owned),
         is_cluster_wide: bound.kind == BindingKind::ClusterRoleBinding,
@@ -241,7 +241,7 @@ pub(super) fn is_bound(evidence: &Evidence, user: &UserInfo, open: Option<&Unkno
     let account = service_account(&user.username);
     let names = |subject: &RbacSubject| match subject.kind.as_str() {
         "User" => subject.name == user.username,
-        "Group" => subject.name != EVERYBODY && user.groups.contains(&subject.name),
+        "Group" => subject.name != EVERYBODY && user.groups.iter().any(|group| *group == subject.name),
         "ServiceAccount" => account.is_some_and(|(namespace, name)| {
             subject.name == name && subject.namespace.as_deref().is_none_or(|own| own == namespace)
         }),

@@ -90,12 +90,12 @@ pub(super) fn near_names(
 
 fn near_name(miss: &NearMiss<'_>, groups: &[String], refused: &Fact<bool>) -> NearNameFacts {
     NearNameFacts {
-        bound: miss.bound.subject.name.clone(),
+        bound: miss.bound.subject.name.to_string(),
         mapped: miss.meant.clone(),
         difference: difference(miss.kind),
         binding: Some(name_of(miss.bound.kind, miss.bound.binding)),
         namespace: miss.bound.namespace().map(str::to_owned),
-        subject_kind: miss.bound.subject.kind.clone(),
+        subject_kind: miss.bound.subject.kind.to_string(),
         is_group: groups.contains(&miss.meant),
         matters: refused.clone(),
     }

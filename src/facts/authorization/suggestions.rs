@@ -13,7 +13,7 @@ use crate::{
 pub(super) fn least_role(evidence: &Evidence, index: &RbacIndex<'_>, action: &Action) -> Fact<Option<String>> {
     Fact::observed(&evidence.kubernetes.cluster_roles, "kubernetes.clusterRoles").map(|_| {
         let roles = index.roles_that_allow(action);
-        roles.first().filter(|found| found.fitting).map(|found| found.role.metadata.name.clone())
+        roles.first().filter(|found| found.fitting).map(|found| found.role.metadata.name.to_string())
     })
 }
 
@@ -30,12 +30,9 @@ pub(super) fn group(evidence: &Evidence, index: &RbacIndex<'_>, action: &Action)
         _ => None,
     };
     let kubernetes = &evidence.kubernetes;
-    let namespaced = kubernetes
-        .role_bindings
-        .found()
-        .into_iter()
-        .flatten()
-        .filter(|binding| action.namespace.is_some() && binding.metadata.namespace == action.namespace);
+    let namespaced = kubernetes.role_bindings.found().into_iter().flatten().filter(|binding| {
+        action.namespace.is_some() && binding.metadata.namespace.as_deref() == action.namespace.as_deref()
+    });
     let clustered = kubernetes.cluster_role_bindings.found().into_iter().flatten();
     let bindings = namespaced
         .map(|binding| (BindingKind::RoleBinding, binding))
@@ -47,7 +44,7 @@ pub(super) fn group(evidence: &Evidence, index: &RbacIndex<'_>, action: &Action)
             Some((rank(kind, binding)?, &group.name))
         })
         .min();
-    Fact::observed(&kubernetes.role_bindings, BINDINGS).map(|_| best.map(|(_, group)| group.clone()))
+    Fact::observed(&kubernetes.role_bindings, BINDINGS).map(|_| best.map(|(_, group)| group.to_string()))
 }
 
 /// A name for a new binding. Names of RBAC objects may hold anything but slashes and per cents.

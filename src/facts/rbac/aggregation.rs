@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use smol_str::SmolStr;
+
 use crate::evidence::{LabelSelector, LabelSelectorRequirement, PolicyRule, RbacRole};
 
 use super::RbacIndex;
@@ -38,21 +40,14 @@ impl<'a> RbacIndex<'a> {
     }
 }
 
-/// A rule as the sum of its fields, which can be hashed.
-type Fields<'a> = [&'a Vec<String>; 5];
-
-fn fields(rule: &PolicyRule) -> Fields<'_> {
-    [&rule.verbs, &rule.api_groups, &rule.resources, &rule.resource_names, &rule.non_resource_urls]
-}
-
 fn distinct<'a>(rules: impl Iterator<Item = &'a PolicyRule>) -> Vec<&'a PolicyRule> {
     let mut seen = HashSet::new();
-    rules.filter(|rule| seen.insert(fields(rule))).collect()
+    rules.filter(|rule| seen.insert(*rule)).collect()
 }
 
 fn difference<'a>(rules: &[&'a PolicyRule], without: &[&'a PolicyRule]) -> Vec<&'a PolicyRule> {
-    let without = without.iter().map(|rule| fields(rule)).collect::<HashSet<_>>();
-    rules.iter().copied().filter(|rule| !without.contains(&fields(rule))).collect()
+    let without: HashSet<_> = without.iter().collect();
+    rules.iter().copied().filter(|rule| !without.contains(rule)).collect()
 }
 
 /// Whether the controller can use the selector: `In` and `NotIn` need values, the other two must have none.
@@ -65,12 +60,12 @@ fn is_valid(selector: &LabelSelector) -> bool {
 }
 
 /// Whether the selector takes in an object with these labels; the empty selector takes in all.
-fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+fn selects(selector: &LabelSelector, labels: &BTreeMap<SmolStr, SmolStr>) -> bool {
     selector.match_labels.iter().all(|(label, value)| labels.get(label) == Some(value))
         && selector.match_expressions.iter().all(|requirement| meets(requirement, labels))
 }
 
-fn meets(requirement: &LabelSelectorRequirement, labels: &BTreeMap<String, String>) -> bool {
+fn meets(requirement: &LabelSelectorRequirement, labels: &BTreeMap<SmolStr, SmolStr>) -> bool {
     let value = labels.get(&requirement.key);
     let listed = value.is_some_and(|value| requirement.values.contains(value));
     match requirement.operator.as_str() {
@@ -109,7 +104,8 @@ mod tests {
         .unwrap();
         let index = RbacIndex::new(RbacLists::of(&kubernetes));
         let roles = kubernetes.cluster_roles.found().unwrap();
-        let names = |rules: Vec<&PolicyRule>| rules.iter().flat_map(|rule| rule.resources.clone()).collect();
+        let names =
+            |rules: Vec<&PolicyRule>| rules.iter().flat_map(|rule| &rule.resources).map(ToString::to_string).collect();
         index.aggregation_drift(&roles[0]).map(|drift| (names(drift.missing), names(drift.surplus)))
     }
 

@@ -1,5 +1,7 @@
 //! Why RBAC refuses: what the user's bindings give instead, where else they would do, and what is missing.
 
+use smol_str::SmolStr;
+
 use crate::evidence::{Action, PolicyRule, UserInfo};
 
 use super::index::binding_namespace;
@@ -117,10 +119,10 @@ impl<'a> RbacIndex<'a> {
 fn missing_rule(bound: &[BoundRole<'_>], action: &Action) -> PolicyRule {
     let mut rule = required(action);
     let by_name = bound.iter().flat_map(|role| &role.related).any(|related| related.lacks == [Lack::ResourceName]);
-    let name = action.name.iter().filter(|name| !name.is_empty());
+    let name = action.name.as_deref().filter(|name| !name.is_empty());
     let subresource = action.subresource.as_deref().is_some_and(|subresource| !subresource.is_empty());
     if by_name && (subresource || !["create", "deletecollection"].contains(&action.verb.as_str())) {
-        rule.resource_names.extend(name.cloned());
+        rule.resource_names = name.map(SmolStr::new).into_iter().collect();
     }
     rule
 }

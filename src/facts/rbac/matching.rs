@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use smol_str::SmolStr;
+
 use crate::evidence::{Action, PolicyRule, RbacSubject, UserInfo};
 
 /// The user names of service accounts are this, the namespace, a colon and the name.
@@ -68,7 +70,7 @@ pub(super) fn path_matches(rule: &PolicyRule, path: &str) -> bool {
     })
 }
 
-fn any_or(values: &[String], matches: impl Fn(&str) -> bool) -> bool {
+fn any_or(values: &[SmolStr], matches: impl Fn(&str) -> bool) -> bool {
     values.iter().any(|value| value == "*" || matches(value))
 }
 

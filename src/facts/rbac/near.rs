@@ -229,7 +229,7 @@ mod tests {
         let index = RbacIndex::new(RbacLists::of(&kubernetes));
         let action = serde_json::from_value(json!({"verb": "get", "resource": "pods", "namespace": "dev"})).unwrap();
         let misses = index.near_misses(user, &action, other_names);
-        misses.into_iter().map(|miss| (miss.kind, miss.bound.subject.name.clone())).collect()
+        misses.into_iter().map(|miss| (miss.kind, miss.bound.subject.name.to_string())).collect()
     }
 
     fn groups(names: &[&str]) -> Value {

@@ -1,5 +1,7 @@
 //! Which existing ClusterRoles would allow an action, the least one first.
 
+use smol_str::{SmolStr, format_smolstr};
+
 use crate::evidence::{Action, PolicyRule, RbacRole};
 
 use super::matching::non_resource_path;
@@ -55,16 +57,17 @@ impl<'a> RbacIndex<'a> {
 
 /// The rule that allows the action, whatever the name of the object.
 pub(super) fn required(action: &Action) -> PolicyRule {
-    let verbs = vec![action.verb.clone()];
+    let verbs = [action.verb.as_str().into()].into();
     if let Some(path) = non_resource_path(action) {
-        return PolicyRule { verbs, non_resource_urls: vec![path.to_owned()], ..PolicyRule::default() };
+        return PolicyRule { verbs, non_resource_urls: [path.into()].into(), ..PolicyRule::default() };
     }
     let resource = action.resource.as_deref().unwrap_or_default();
     let resource = match action.subresource.as_deref() {
-        None | Some("") => resource.to_owned(),
-        Some(subresource) => format!("{resource}/{subresource}"),
+        None | Some("") => resource.into(),
+        Some(subresource) => format_smolstr!("{resource}/{subresource}"),
     };
-    PolicyRule { verbs, api_groups: vec![action.group.clone()], resources: vec![resource], ..PolicyRule::default() }
+    let api_groups = [action.group.as_str().into()].into();
+    PolicyRule { verbs, api_groups, resources: [resource].into(), ..PolicyRule::default() }
 }
 
 fn is_user_facing(name: &str) -> bool {
@@ -94,7 +97,7 @@ impl Breadth {
     }
 
     fn of_rule(rule: &PolicyRule) -> Self {
-        let has = |values: &[String], wanted: &[&str]| values.iter().any(|value| wanted.contains(&value.as_str()));
+        let has = |values: &[SmolStr], wanted: &[&str]| values.iter().any(|value| wanted.contains(&value.as_str()));
         let writes = !rule.verbs.iter().all(|verb| ["get", "list", "watch"].contains(&verb.as_str()));
         let all_resources = has(&rule.resources, &["*"]);
         let rbac = has(&rule.api_groups, &["*", "rbac.authorization.k8s.io"]);
@@ -142,7 +145,7 @@ mod tests {
         let roles = index.roles_that_allow(&action);
         let (fitting, others) = roles.into_iter().partition::<Vec<_>, _>(|found| found.fitting);
         let names =
-            |roles: Vec<SufficientRole<'_>>| roles.iter().map(|found| found.role.metadata.name.clone()).collect();
+            |roles: Vec<SufficientRole<'_>>| roles.iter().map(|found| found.role.metadata.name.to_string()).collect();
         (names(fitting), names(others))
     }
 

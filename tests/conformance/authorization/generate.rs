@@ -7,6 +7,7 @@ use eks_doctor::evidence::{
 };
 
 use eks_doctor::facts::action::{Scope, built_in};
+use smol_str::SmolStr;
 
 use super::{Line, Question, ServiceAccount, Subject, World};
 
@@ -141,19 +142,19 @@ fn world(dice: &mut Dice) -> World {
 }
 
 fn meta(name: &str, namespace: Option<&str>) -> ObjectMeta {
-    ObjectMeta { name: name.to_owned(), namespace: namespace.map(str::to_owned), ..ObjectMeta::default() }
+    ObjectMeta { name: name.into(), namespace: namespace.map(SmolStr::new), ..ObjectMeta::default() }
 }
 
 fn role(dice: &mut Dice, metadata: ObjectMeta) -> RbacRole {
     let rules = (0..dice.below(5)).map(|_| rule(dice)).collect::<Vec<_>>();
-    let rules = (!rules.is_empty() || dice.chance(50)).then_some(rules);
+    let rules = (!rules.is_empty() || dice.chance(50)).then_some(rules.into());
     RbacRole { metadata, rules, ..RbacRole::default() }
 }
 
 fn cluster_role(dice: &mut Dice, name: String) -> RbacRole {
     let mut role = role(dice, meta(&name, None));
     for _ in 0..dice.below(3) {
-        role.metadata.labels.insert(dice.pick(LABELS), dice.pick(LABEL_VALUES));
+        role.metadata.labels.insert(dice.pick(LABELS).into(), dice.pick(LABEL_VALUES).into());
     }
     if dice.chance(25) {
         let cluster_role_selectors = (0..dice.below(3)).map(|_| selector(dice)).collect();
@@ -163,30 +164,34 @@ fn cluster_role(dice: &mut Dice, name: String) -> RbacRole {
 }
 
 fn selector(dice: &mut Dice) -> LabelSelector {
-    let match_labels = (0..dice.below(2)).map(|_| (dice.pick(LABELS), dice.pick(LABEL_VALUES))).collect();
+    let match_labels = (0..dice.below(2)).map(|_| (dice.pick(LABELS).into(), dice.pick(LABEL_VALUES).into())).collect();
     let match_expressions = (0..dice.below(2)).map(|_| LabelSelectorRequirement {
-        key: dice.pick(LABELS),
-        operator: dice.pick(&["In", "NotIn", "Exists", "DoesNotExist", "Gt"]),
-        values: dice.some(LABEL_VALUES, 0, 2),
+        key: dice.pick(LABELS).into(),
+        operator: dice.pick(&["In", "NotIn", "Exists", "DoesNotExist", "Gt"]).into(),
+        values: packed(dice.some(LABEL_VALUES, 0, 2)),
     });
     LabelSelector { match_labels, match_expressions: match_expressions.collect() }
 }
 
 fn rule(dice: &mut Dice) -> PolicyRule {
     let at_least = usize::from(dice.chance(95));
-    let verbs = dice.some(VERBS, at_least, 3);
+    let verbs = packed(dice.some(VERBS, at_least, 3));
     if dice.chance(20) {
-        return PolicyRule { verbs, non_resource_urls: dice.some(RULE_PATHS, 1, 3), ..PolicyRule::default() };
+        return PolicyRule { verbs, non_resource_urls: packed(dice.some(RULE_PATHS, 1, 3)), ..PolicyRule::default() };
     }
-    let resources = (0..1 + dice.below(3)).map(|_| rule_resource(dice)).collect();
-    let resource_names = if dice.chance(25) { dice.some(NAMES, 1, 2) } else { Vec::new() };
+    let resources = (0..1 + dice.below(3)).map(|_| rule_resource(dice).into()).collect();
+    let resource_names = if dice.chance(25) { packed(dice.some(NAMES, 1, 2)) } else { Box::default() };
     PolicyRule {
         verbs,
-        api_groups: dice.some(API_GROUPS, 1, 2),
+        api_groups: packed(dice.some(API_GROUPS, 1, 2)),
         resources,
         resource_names,
-        non_resource_urls: Vec::new(),
+        non_resource_urls: Box::default(),
     }
+}
+
+fn packed(texts: Vec<String>) -> Box<[SmolStr]> {
+    texts.into_iter().map(SmolStr::from).collect()
 }
 
 fn rule_resource(dice: &mut Dice) -> String {
@@ -199,8 +204,8 @@ fn binding(dice: &mut Dice, metadata: ObjectMeta) -> RbacBinding {
     let kind = if dice.chance(local) { dice.pick(&["Role", "Role", "role", ""]) } else { "ClusterRole".to_owned() };
     let name = if dice.chance(7) { "gone".to_owned() } else { dice.pick(ROLE_NAMES) };
     let subjects = (0..dice.below(5)).map(|_| subject(dice)).collect::<Vec<_>>();
-    let subjects = (!subjects.is_empty() || dice.chance(50)).then_some(subjects);
-    let role_ref = RoleRef { api_group: None, kind, name };
+    let subjects = (!subjects.is_empty() || dice.chance(50)).then_some(subjects.into());
+    let role_ref = RoleRef { api_group: None, kind: kind.into(), name: name.into() };
     RbacBinding { metadata, subjects, role_ref, ..RbacBinding::default() }
 }
 
@@ -211,7 +216,7 @@ fn subject(dice: &mut Dice) -> RbacSubject {
         "Group" => (dice.pick(GROUPS), None),
         _ => (dice.pick(USERS), None),
     };
-    RbacSubject { kind, api_group: None, name, namespace }
+    RbacSubject { kind: kind.into(), api_group: None, name: name.into(), namespace: namespace.map(SmolStr::from) }
 }
 
 /// Mostly a question that some binding of the world is about, changed in at most two places.
@@ -224,7 +229,8 @@ fn question(dice: &mut Dice, world: &World) -> Question {
         role.metadata.name == binding.role_ref.name && &role.metadata.namespace == scope
     });
     let rules = role.and_then(|role| role.rules.as_deref()).unwrap_or_default();
-    let namespace = binding.metadata.namespace.clone().or_else(|| dice.chance(60).then(|| dice.pick(NAMESPACES)));
+    let namespace = binding.metadata.namespace.as_ref().map(ToString::to_string);
+    let namespace = namespace.or_else(|| dice.chance(60).then(|| dice.pick(NAMESPACES)));
     let rule = if rules.is_empty() { rule(dice) } else { rules[dice.below(rules.len())].clone() };
     let mut action = action(dice, &rule, namespace);
     for _ in 0..dice.below(4).saturating_sub(1) {
@@ -244,8 +250,8 @@ fn question(dice: &mut Dice, world: &World) -> Question {
 
 /// An action that the rule is about.
 fn action(dice: &mut Dice, rule: &PolicyRule, namespace: Option<String>) -> Action {
-    let one = |dice: &mut Dice, values: &[String], otherwise: &[&str]| {
-        let value = if values.is_empty() { String::new() } else { values[dice.below(values.len())].clone() };
+    let one = |dice: &mut Dice, values: &[SmolStr], otherwise: &[&str]| {
+        let value = if values.is_empty() { String::new() } else { values[dice.below(values.len())].to_string() };
         // A wildcard of a rule stands for anything.
         if value.contains('*') && dice.chance(80) { dice.pick(otherwise) } else { value }
     };
@@ -258,7 +264,7 @@ fn action(dice: &mut Dice, rule: &PolicyRule, namespace: Option<String>) -> Acti
     let resource = rule.resources.get(dice.below(rule.resources.len().max(1))).cloned().unwrap_or_default();
     let (resource, subresource) = match resource.split_once('/') {
         Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
-        None => (resource, dice.chance(15).then(|| dice.pick(SUBRESOURCES))),
+        None => (resource.to_string(), dice.chance(15).then(|| dice.pick(SUBRESOURCES))),
     };
     let resource = if resource == "*" && dice.chance(80) { dice.pick(RESOURCES) } else { resource };
     let name = if rule.resource_names.is_empty() {
@@ -304,8 +310,8 @@ fn named(dice: &mut Dice, subject: &RbacSubject, binding: &RbacBinding) -> Subje
     match subject.kind.as_str() {
         "ServiceAccount" => {
             let namespace = subject.namespace.clone().or_else(|| binding.metadata.namespace.clone());
-            let namespace = namespace.unwrap_or_else(|| dice.pick(NAMESPACES));
-            let name = subject.name.clone();
+            let namespace = namespace.map_or_else(|| dice.pick(NAMESPACES), String::from);
+            let name = subject.name.to_string();
             if dice.chance(50) {
                 return Subject::ServiceAccount { service_account: ServiceAccount { namespace, name } };
             }
@@ -313,9 +319,9 @@ fn named(dice: &mut Dice, subject: &RbacSubject, binding: &RbacBinding) -> Subje
         }
         "Group" => {
             let mut groups = dice.some(GROUPS, 0, 2);
-            groups.insert(dice.below(groups.len() + 1), subject.name.clone());
+            groups.insert(dice.below(groups.len() + 1), subject.name.to_string());
             Subject::Named { username: dice.pick(USERS), groups }
         }
-        _ => Subject::Named { username: subject.name.clone(), groups: dice.some(GROUPS, 0, 2) },
+        _ => Subject::Named { username: subject.name.to_string(), groups: dice.some(GROUPS, 0, 2) },
     }
 }

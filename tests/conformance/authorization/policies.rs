@@ -39,23 +39,16 @@ struct Policy {
 /// Two ClusterRoles, each of which the user of the same name has where the scope reaches.
 fn world(policy: &Policy, scope: &[&str], reached: &[&str]) -> World {
     let role = |name: &str, rules: Vec<PolicyRule>| RbacRole {
-        metadata: ObjectMeta { name: name.to_owned(), ..ObjectMeta::default() },
-        rules: Some(rules),
+        metadata: ObjectMeta { name: name.into(), ..ObjectMeta::default() },
+        rules: Some(rules.into()),
         ..RbacRole::default()
     };
     let binding = |name: &str, namespace: Option<&str>| RbacBinding {
-        metadata: ObjectMeta {
-            name: name.to_owned(),
-            namespace: namespace.map(str::to_owned),
-            ..ObjectMeta::default()
-        },
-        role_ref: RoleRef { api_group: None, kind: "ClusterRole".to_owned(), name: name.to_owned() },
-        subjects: Some(vec![RbacSubject {
-            kind: "User".to_owned(),
-            api_group: None,
-            name: name.to_owned(),
-            namespace: None,
-        }]),
+        metadata: ObjectMeta { name: name.into(), namespace: namespace.map(Into::into), ..ObjectMeta::default() },
+        role_ref: RoleRef { api_group: None, kind: "ClusterRole".into(), name: name.into() },
+        subjects: Some(
+            [RbacSubject { kind: "User".into(), api_group: None, name: name.into(), namespace: None }].into(),
+        ),
         ..RbacBinding::default()
     };
     let names = ["least", "most"];
