@@ -14,14 +14,14 @@ mod client;
 mod kubernetes;
 mod merge;
 mod observed;
+mod packed;
 pub mod redact;
-mod unread;
 
 pub use aws::*;
 pub use client::*;
 pub use kubernetes::*;
 pub use observed::{Absent, Failure, Observed};
-pub use unread::Unread;
+pub use packed::Unread;
 
 /// The fields of an API object that this version of eks-doctor has no name for, kept as they came.
 pub type OtherFields = serde_json::Map<String, serde_json::Value>;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
-use super::{Observed, OtherFields, Unread};
+use super::{Observed, OtherFields, Unread, packed};
 
 /// The Kubernetes side of the evidence.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -148,7 +148,7 @@ pub struct RbacRole {
     /// Metadata.
     pub metadata: ObjectMeta,
     /// What it allows; `null` is what the API returns for an aggregated role that nothing matches.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::optional_list")]
     pub rules: Option<Box<[PolicyRule]>>,
     /// Which ClusterRoles its rules are filled from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,19 +164,24 @@ pub struct RbacRole {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyRule {
     /// Verbs, `*` for all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::list")]
     pub verbs: Box<[SmolStr]>,
     /// API groups, `""` for the core group, `*` for all.
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(default, deserialize_with = "packed::list", skip_serializing_if = "<[_]>::is_empty")]
     pub api_groups: Box<[SmolStr]>,
     /// Resources and `resource/subresource`; `*`, `*/subresource`.
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(default, deserialize_with = "packed::list", skip_serializing_if = "<[_]>::is_empty")]
     pub resources: Box<[SmolStr]>,
     /// Object names; empty for all.
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(default, deserialize_with = "packed::list", skip_serializing_if = "<[_]>::is_empty")]
     pub resource_names: Box<[SmolStr]>,
     /// Paths; a trailing `*` matches any rest.
-    #[serde(default, rename = "nonResourceURLs", skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(
+        default,
+        rename = "nonResourceURLs",
+        deserialize_with = "packed::list",
+        skip_serializing_if = "<[_]>::is_empty"
+    )]
     pub non_resource_urls: Box<[SmolStr]>,
 }
 
@@ -221,7 +226,7 @@ pub struct RbacBinding {
     /// Metadata.
     pub metadata: ObjectMeta,
     /// Who is bound; `null` is what the API returns for nobody.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::optional_list")]
     pub subjects: Option<Box<[RbacSubject]>>,
     /// The role.
     pub role_ref: RoleRef,
@@ -238,7 +243,7 @@ pub struct RbacSubject {
     /// `User`, `Group` or `ServiceAccount`.
     pub kind: SmolStr,
     /// API group of the kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "api_group", skip_serializing_if = "Option::is_none")]
     pub api_group: Option<SmolStr>,
     /// Name.
     pub name: SmolStr,
@@ -252,10 +257,17 @@ pub struct RbacSubject {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoleRef {
     /// API group of the kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "api_group", skip_serializing_if = "Option::is_none")]
     pub api_group: Option<SmolStr>,
     /// `Role` or `ClusterRole`.
     pub kind: SmolStr,
     /// Name.
     pub name: SmolStr,
+}
+
+/// Nearly all references name the API group of RBAC, which is too long to be kept inline: they share one text.
+fn api_group<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SmolStr>, D::Error> {
+    const RBAC: SmolStr = SmolStr::new_static("rbac.authorization.k8s.io");
+    let group = Option::<SmolStr>::deserialize(deserializer)?;
+    Ok(group.map(|group| if group == RBAC { RBAC } else { group }))
 }

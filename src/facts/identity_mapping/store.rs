@@ -84,12 +84,13 @@ pub(super) struct Record {
     /// Empty for `sso` entries.
     pub(super) arn: String,
     pub(super) reading: Reading,
-    pub(super) sso: Option<SsoMatcher>,
+    pub(super) sso: Option<Box<SsoMatcher>>,
     pub(super) username: Option<String>,
     pub(super) groups: Option<Vec<String>>,
     pub(super) fate: Fate,
     /// Whether the key of its ARN is not all in small letters, which some versions did not read.
     pub(super) has_odd_key: bool,
+    /// The access entry; its user name and groups stand above.
     pub(super) access_entry: Option<AccessEntry>,
 }
 
@@ -169,7 +170,8 @@ impl Store {
 
     /// The store that EKS builds from access entries. It compares unique ids first, then ARNs without path.
     pub fn access_entries(entries: impl IntoIterator<Item = AccessEntry>) -> Self {
-        let mut store = Self::default();
+        let entries = entries.into_iter();
+        let mut store = Self { records: Vec::with_capacity(entries.size_hint().0), ..Self::default() };
         for entry in entries {
             let index = store.records.len();
             if let Some(unique_id) = &entry.unique_id {
@@ -277,7 +279,7 @@ impl Record {
     fn of_aws_auth(section: Section, entry: &Entry) -> Self {
         let (arn, place, sso) = match &entry.principal {
             EntryPrincipal::Arn { arn, place } => (arn.clone(), *place, None),
-            EntryPrincipal::Sso(sso) => (String::new(), entry.place, Some(sso.clone())),
+            EntryPrincipal::Sso(sso) => (String::new(), entry.place, Some(Box::new(sso.clone()))),
         };
         let reference = EntryRef::AwsAuth { section: section.key().to_owned(), place, entry: Some(entry.place) };
         Self {
@@ -307,14 +309,14 @@ impl Record {
         }
     }
 
-    fn of_access_entry(entry: AccessEntry) -> Self {
+    fn of_access_entry(mut entry: AccessEntry) -> Self {
         Self {
             entry: EntryRef::AccessEntry { principal_arn: entry.principal_arn.clone() },
             arn: entry.principal_arn.as_str().to_owned(),
             reading: Reading::of(entry.principal_arn.as_str()),
             sso: None,
-            username: entry.username.clone(),
-            groups: entry.groups.clone(),
+            username: entry.username.take(),
+            groups: entry.groups.take(),
             fate: Fate::Active,
             has_odd_key: false,
             access_entry: Some(entry),
