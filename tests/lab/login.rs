@@ -20,9 +20,21 @@ const EVERYBODY: &str = "system:authenticated";
 impl World {
     /// The user that a request comes from; the refusal if it is nobody's.
     pub(crate) fn log_in(&self, request: &Request) -> Result<UserInfo, Failure> {
-        let whoami = &self.evidence.kubernetes.whoami;
-        let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let (key, identity) = token.and_then(|token| self.identify(token)).ok_or_else(unauthorized)?;
+        let kubernetes = &self.evidence.kubernetes;
+        let Some(token) = request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) else {
+            return Err(kubernetes
+                .whoami
+                .failure()
+                .filter(|failure| failure.status == Some(403))
+                .cloned()
+                .unwrap_or_else(nobody));
+        };
+        let (key, identity) = self.identify(token).ok_or_else(unauthorized)?;
+        // What the document says of another token than the plugin's, if it says anything.
+        let whoami = match &kubernetes.native_whoami {
+            native if key != PLUGIN_KEY && !native.is_unmentioned() => native,
+            _ => &kubernetes.whoami,
+        };
         if key == ADMIN_KEY {
             let groups = vec!["system:masters".to_owned(), EVERYBODY.to_owned()];
             return Ok(UserInfo { username: "admin".to_owned(), groups, ..UserInfo::default() });
@@ -149,6 +161,16 @@ fn presigned_url(token: &str) -> Option<String> {
     use base64::Engine as _;
     let body = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.strip_prefix(token::PREFIX)?).ok()?;
     String::from_utf8(body).ok()
+}
+
+/// What the server says to whoever brings no token.
+fn nobody() -> Failure {
+    Failure {
+        status: Some(403),
+        code: Some("Forbidden".into()),
+        message: "forbidden: User \"system:anonymous\" cannot do this".into(),
+        ..Failure::default()
+    }
 }
 
 fn unauthorized() -> Failure {

@@ -212,8 +212,12 @@ fn write_profile(lab: &Lab) {
     for name in names {
         let section = if name == "default" { "default".to_owned() } else { format!("profile {name}") };
         text += &format!("[{section}]\n");
-        if let Some(profile) = profile.filter(|profile| profile.name == name) {
-            text += &settings(profile);
+        match profile {
+            Some(profile) if profile.name == name => text += &settings(profile),
+            Some(profile) if profile.source_profile.as_deref() == Some(name) => {
+                text += &format!("aws_access_key_id = {SHELL_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
+            }
+            _ => {}
         }
     }
     text += "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n";
