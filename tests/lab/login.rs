@@ -74,7 +74,7 @@ impl World {
     fn identify(&self, token: &str) -> Option<(String, StsIdentity)> {
         let region = self.evidence.target.region.clone().unwrap_or(REGION.to_owned());
         let server = token::Server { partition: Partition::of_region(&region), region };
-        let asked = token::examine(token, &server, jiff::Timestamp::now()).outcome.ok()?;
+        let asked = token::examine(token, &server, self.now()).outcome.ok()?;
         let caller = self.holder(&asked.access_key_id).found()?;
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         let identity = token::identify(&caller.arn, &text(&caller.user_id), &text(&caller.account)).ok()?;

@@ -1,10 +1,13 @@
 //! A scenario as a running world: the machine is furnished as its document describes it, the services answer what it
 //! says, and all of it is as if it were today.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use eks_doctor::collect::{DEFAULT_TIMEOUT, Request, Surroundings};
-use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Profile, Target};
+use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Observed, Profile, Target, TokenKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -38,18 +41,8 @@ pub(crate) fn unplayable(evidence: &Evidence) -> Option<&'static str> {
         (way, "its DNS, TCP, TLS or HTTP fails before any server of the lab is reached"),
         (network.proxy.found().is_some(), "it has a proxy, and so has the lab"),
         (odd_token, "its token is one that no signer makes"),
-        (
-            token.is_none() && evidence.static_token.found().is_some(),
-            "it has a stored token, which the lab does not know",
-        ),
         (provider.is_some_and(|provider| !provided.contains(&provider)), "its keys come from another machine"),
         (command.contains('/'), "its plugin is a file of another machine"),
-        (evidence.target.program.is_some(), "it is about another program's surroundings"),
-        (evidence.kubeconfig.failure().is_some(), "its kubeconfig cannot be read"),
-        (
-            evidence.environment.clock_offset_seconds.found().is_some_and(|offset| offset.abs() > 60.0),
-            "its clock is wrong",
-        ),
         (
             evidence.aws.caller.failure().is_some_and(|failure| failure.status.is_none()),
             "AWS is not reached, or not asked for a reason that has no status",
@@ -79,12 +72,16 @@ pub(crate) fn play_slowly(document: &Evidence, latency: Duration) -> Played {
     write_plugin(&lab);
     write_profile(&lab);
     let surroundings = surroundings(&lab);
-    let Target { context, cluster, region, principal, action, symptom, profile, program: _ } = document.target.clone();
-    let target = Target { context, cluster, region, principal, action, symptom, profile, program: None };
     let logs = document.logs.authenticator.found().is_some();
     let egress_address = document.network.egress_address.found().and_then(|address| address.parse().ok());
     Played {
-        request: Request { target, logs, egress_address, kubeconfig: None, timeout: DEFAULT_TIMEOUT },
+        request: Request {
+            target: document.target.clone(),
+            logs,
+            egress_address,
+            kubeconfig: None,
+            timeout: DEFAULT_TIMEOUT,
+        },
         lab,
         surroundings,
     }
@@ -139,8 +136,15 @@ fn as_of_today(document: &Evidence) -> Evidence {
 /// The kubeconfig as the document has it. Where it trusts what the cluster has, it trusts the lab.
 fn write_kubeconfig(lab: &Lab) {
     let path = lab.folder.path().join(".kube/config");
-    let Some(kubeconfig) = lab.evidence.kubeconfig.found() else {
-        return std::fs::remove_file(path).unwrap();
+    let kubeconfig = match &lab.evidence.kubeconfig {
+        Observed::Found(kubeconfig) => kubeconfig,
+        // A certificate that was pasted over several lines.
+        Observed::Failed(_) => {
+            let broken =
+                "clusters:\n- cluster:\n    certificate-authority-data: LS0tLS1CRUdJTiBDRV\nJUSUZJQ0FURS0tLS0tCg==\n";
+            return std::fs::write(path, broken).unwrap();
+        }
+        _ => return std::fs::remove_file(path).unwrap(),
     };
     let described = lab.evidence.aws.cluster.found().and_then(|cluster| cluster.certificate_authority.as_ref());
     let described = described.and_then(|authority| authority.data.as_deref());
@@ -152,7 +156,33 @@ fn write_kubeconfig(lab: &Lab) {
             *data = lab.ca_data().into();
         }
     }
+    for user in document["users"].as_array_mut().into_iter().flatten() {
+        if let Some(token) = user.pointer_mut("/user/token") {
+            *token = stored_token(lab).into();
+        }
+    }
     std::fs::write(path, document.to_string()).unwrap();
+}
+
+/// A token that is as the document describes the one in the kubeconfig.
+fn stored_token(lab: &Lab) -> String {
+    let Some(described) = lab.evidence.static_token.found() else { return "sesame".to_owned() };
+    match described.kind {
+        Some(TokenKind::Eks) => {
+            let region = described.region.as_deref().unwrap_or(REGION);
+            let host = described.host.clone().unwrap_or_else(|| format!("sts.{region}.amazonaws.com"));
+            let cluster = lab.evidence.target.cluster.as_deref().unwrap_or_default();
+            let at = described.date.unwrap_or_else(Timestamp::now);
+            token_of_host(&host, region, Some(SESSION_TOKEN), cluster, at.into())
+        }
+        _ => {
+            let said = json!({
+                "iss": "https://kubernetes.default.svc", "sub": described.subject,
+                "exp": described.expires_at.map(Timestamp::as_second)
+            });
+            format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(said.to_string()))
+        }
+    }
 }
 
 /// The command of the exec entry: it does what it did in the document.
@@ -198,7 +228,7 @@ fn credential(lab: &Lab, run: &ExecRun) -> Value {
     json!({
         "kind": "ExecCredential",
         "apiVersion": version.unwrap_or("client.authentication.k8s.io/v1beta1"),
-        "status": { "token": token_of_host(&host, region, session, cluster), "expirationTimestamp": "2030-01-01T00:00:00Z" }
+        "status": { "token": token_of_host(&host, region, session, cluster, SystemTime::now()), "expirationTimestamp": "2030-01-01T00:00:00Z" }
     })
 }
 

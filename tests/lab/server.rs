@@ -69,6 +69,14 @@ impl Reply {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self::Answer { status, headers, body: body.as_bytes().to_vec() }
     }
+
+    /// The same, said at some time.
+    pub(crate) fn dated(mut self, at: jiff::Timestamp) -> Self {
+        if let Self::Answer { headers, .. } = &mut self {
+            headers.push(("date".to_owned(), at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
+        }
+        self
+    }
 }
 
 /// Ways to misbehave.
@@ -236,11 +244,7 @@ fn converse(stream: impl Read + Write, raw: &TcpStream, handler: &Handler) -> io
 }
 
 fn write_answer(writer: &mut impl Write, status: u16, headers: &[(String, String)], body: &[u8]) -> io::Result<()> {
-    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len());
-    if !headers.iter().any(|(name, _)| name == "date") {
-        head += &format!("date: {date}\r\n");
-    }
     headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
     writer.write_all(&[head.as_bytes(), b"\r\n", body].concat())?;
     writer.flush()

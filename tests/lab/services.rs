@@ -16,9 +16,16 @@ pub(crate) struct World {
     pub(crate) ca: String,
     /// How much a page of a list holds.
     pub(crate) page: usize,
+    /// How far its clock is ahead of this machine's.
+    pub(crate) clock: jiff::SignedDuration,
 }
 
 impl World {
+    /// What time it is in the world.
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now() + self.clock
+    }
+
     /// The operation that a request is, and its answer.
     pub(crate) fn answer(&self, request: &Request) -> (String, Reply) {
         // An interface endpoint of STS has the service's label behind its own.

@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use eks_doctor::collect::Surroundings;
 use eks_doctor::evidence::{CallerIdentity, Evidence, Observed};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::server::{self, Certificates, Reply, Server};
@@ -97,6 +98,7 @@ impl Lab {
             ca: STANDARD.encode(&certificates.ca_pem),
             page,
             admin: administrator(),
+            clock: world_clock(&evidence),
         };
         let noted = seen.clone();
         let server = server::https(
@@ -105,7 +107,7 @@ impl Lab {
                 let (operation, reply) = world.answer(request);
                 noted.lock().unwrap().push(format!("{} {operation}", request.method));
                 std::thread::sleep(moods.latency);
-                moods.replies.get(&operation).cloned().unwrap_or(reply)
+                moods.replies.get(&operation).cloned().unwrap_or(reply).dated(world.now())
             }),
         );
         let proxy = server::connect_proxy(server.address, |_| {});
@@ -211,13 +213,19 @@ impl Lab {
 
 /// A token as `aws eks get-token` makes it, for the plugin's keys.
 pub(crate) fn presigned_token(cluster: &str) -> String {
-    token_of_host(&format!("sts.{REGION}.amazonaws.com"), REGION, Some(SESSION_TOKEN), cluster)
+    token_of_host(&format!("sts.{REGION}.amazonaws.com"), REGION, Some(SESSION_TOKEN), cluster, SystemTime::now())
 }
 
-/// A token that goes to a host of STS.
-pub(crate) fn token_of_host(host: &str, region: &str, session: Option<&str>, cluster: &str) -> String {
-    let url = presign(host, region, (PLUGIN_KEY, session), cluster, SystemTime::now(), 60);
+/// A token that goes to a host of STS, made at some time.
+pub(crate) fn token_of_host(host: &str, region: &str, session: Option<&str>, cluster: &str, at: SystemTime) -> String {
+    let url = presign(host, region, (PLUGIN_KEY, session), cluster, at, 60);
     format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url))
+}
+
+/// How far the world's clock is ahead of this machine's: what the document says of a clock that is wrong.
+fn world_clock(evidence: &Evidence) -> SignedDuration {
+    let offset = evidence.environment.clock_offset_seconds.found().copied().unwrap_or_default();
+    if offset.abs() > 60.0 { SignedDuration::from_secs_f64(-offset) } else { SignedDuration::ZERO }
 }
 
 fn administrator() -> Observed<CallerIdentity> {
