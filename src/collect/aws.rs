@@ -127,7 +127,10 @@ impl<'c> Aws<'c> {
     /// The host that a call to a service goes to, for messages.
     pub(crate) fn address(&self, service: &str) -> String {
         let url = self.endpoint_url(service);
-        url.unwrap_or_else(|| format!("{service}.{}.{}", self.region(), super::token::dns_suffix(self.region())))
+        url.unwrap_or_else(|| match service {
+            "iam" => signed::iam_endpoint(self.region()).1,
+            _ => format!("{service}.{}.{}", self.region(), super::token::dns_suffix(self.region())),
+        })
     }
 
     /// `sts:GetCallerIdentity`.
