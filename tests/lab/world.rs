@@ -15,7 +15,7 @@ use eks_doctor::evidence::{CallerIdentity, Evidence, Observed};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::server::{self, Certificates, Reply, Server};
+use crate::server::{self, Certificates, Reply, Server, TlsFault};
 use crate::services::World;
 
 /// The keys in the environment, and those that the plugin uses.
@@ -45,6 +45,8 @@ pub(crate) struct Lab {
     seen: Arc<Mutex<Vec<String>>>,
     server: Server,
     proxy: Server,
+    /// What stands at a host where TLS goes wrong.
+    _broken: Option<Server>,
 }
 
 /// How the world differs from its document.
@@ -52,6 +54,8 @@ pub(crate) struct Lab {
 pub(crate) struct Moods {
     /// Operations that misbehave or answer something else.
     pub(crate) replies: BTreeMap<String, Reply>,
+    /// A host where TLS goes wrong, and how.
+    pub(crate) tls: Option<(String, TlsFault)>,
     /// What every answer waits for.
     pub(crate) latency: Duration,
     /// How much a page of a list holds, if not a very little.
@@ -110,8 +114,18 @@ impl Lab {
                 moods.replies.get(&operation).cloned().unwrap_or(reply).dated(world.now())
             }),
         );
-        let proxy = server::connect_proxy(server.address, |_| {});
-        let lab = Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, server, proxy };
+        let broken = moods.tls.map(|(host, fault)| {
+            let server = server::without_tls(fault, &host, &certificates);
+            (format!("{}:443", host.to_lowercase()), server)
+        });
+        let (address, aside) = (server.address, broken.as_ref().map(|(host, server)| (host.clone(), server.address)));
+        let proxy = server::connect_proxy(move |target| match &aside {
+            Some((host, broken)) if *host == target.to_lowercase() => *broken,
+            _ => address,
+        });
+        let broken = broken.map(|(_, server)| server);
+        let lab =
+            Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, server, proxy, _broken: broken };
         lab.furnish(&endpoint);
         lab
     }
