@@ -3,15 +3,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use eks_doctor::collect::{DEFAULT_TIMEOUT, Request, Surroundings};
 use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Observed, Profile, Target, TokenKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::world::{ADMIN_KEY, Lab, Moods, REGION, SECRET_KEY, SESSION_TOKEN, SHELL_KEY, token_of_host};
+use crate::world::{
+    ADMIN_KEY, Lab, Moods, REGION, SECRET_KEY, SESSION_TOKEN, SHELL_KEY, token_of_host, unsigned_token,
+};
 
 /// Why the lab cannot play a document, if it cannot: it has one machine, one network and one clock, which are those of
 /// the tests.
@@ -175,13 +174,7 @@ fn stored_token(lab: &Lab) -> String {
             let at = described.date.unwrap_or_else(Timestamp::now);
             token_of_host(&host, region, Some(SESSION_TOKEN), cluster, at.into())
         }
-        _ => {
-            let said = json!({
-                "iss": "https://kubernetes.default.svc", "sub": described.subject,
-                "exp": described.expires_at.map(Timestamp::as_second)
-            });
-            format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(said.to_string()))
-        }
+        _ => unsigned_token(described.subject.as_deref(), described.expires_at),
     }
 }
 
