@@ -1,7 +1,6 @@
 //! The scenarios of the demonstration, live: what is collected from a world that plays one is diagnosed as its document
 //! is.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -10,11 +9,17 @@ use eks_doctor::evidence::{AccessEntry, Evidence, Observed};
 use eks_doctor::report::{Certainty, Report};
 use eks_doctor::scenario;
 
-use crate::played::{play, play_slowly, unplayable};
+use crate::played::{has_its_own_network, play, play_slowly};
 use crate::{library, program};
 
+/// What is said of evidence, to compare it.
+pub(crate) fn said(evidence: &Evidence) -> Vec<String> {
+    let report = diagnose(evidence, library());
+    [gist(&report), causes(&report)].concat()
+}
+
 /// What a report says for certain: the verdict and the confirmed findings.
-pub(crate) fn gist(report: &Report) -> Vec<String> {
+fn gist(report: &Report) -> Vec<String> {
     let mut gist: Vec<_> = report
         .findings
         .iter()
@@ -32,37 +37,19 @@ fn causes(report: &Report) -> Vec<String> {
     others.map(|finding| format!("{} {:?}", finding.id, finding.verdict)).collect()
 }
 
-/// All scenarios that the lab plays.
-pub(crate) fn playable() -> (Vec<(&'static str, Evidence)>, BTreeMap<&'static str, &'static str>) {
-    let (mut playable, mut others) = (Vec::new(), BTreeMap::new());
-    for name in scenario::names() {
-        // Files that are no scenarios are embedded beside them.
-        let Ok(document) = scenario::evidence(name) else { continue };
-        match unplayable(&document) {
-            Some(reason) => drop(others.insert(name, reason)),
-            None => playable.push((name, document)),
-        }
-    }
-    (playable, others)
+/// All scenarios that have a network of their own, or all others.
+pub(crate) fn scenarios(own_network: bool) -> Vec<(&'static str, Evidence)> {
+    // Files that are no scenarios are embedded beside them.
+    let all = scenario::names().filter_map(|name| Some((name, scenario::evidence(name).ok()?)));
+    all.filter(|(_, document)| has_its_own_network(document) == own_network).collect()
 }
 
 #[test]
 fn the_live_diagnosis_is_the_offline_diagnosis() {
-    let (playable, others) = playable();
-    others.iter().for_each(|(name, reason)| println!("not played: {name}: {reason}"));
+    let playable = scenarios(false);
     let mut different = Vec::new();
     for (name, document) in &playable {
-        let played = play(document);
-        let seen = played.collect();
-        if let Ok(folder) = std::env::var("LAB_DUMP") {
-            for (kind, evidence) in [("live", &seen), ("doc", &played.lab.evidence)] {
-                let path = format!("{folder}/{}.{kind}.json", name.replace('/', "__"));
-                std::fs::write(path, serde_json::to_string(evidence).unwrap()).unwrap();
-            }
-        }
-        let (live, offline) = (diagnose(&seen, library()), diagnose(document, library()));
-        let said = |report: &Report| [gist(report), causes(report)].concat();
-        let (live, offline) = (said(&live), said(&offline));
+        let (live, offline) = (said(&play(document).collect()), said(document));
         if live != offline {
             different.push(format!("{name}\n  live    {live:?}\n  offline {offline:?}"));
         }

@@ -3,51 +3,27 @@
 
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use eks_doctor::collect::{DEFAULT_TIMEOUT, Request, Surroundings};
-use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Observed, Profile, Target, TokenKind};
+use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Failure, Observed, Profile, Target, TokenKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::server::Certificates;
 use crate::world::{
     ADMIN_KEY, Lab, Moods, REGION, SECRET_KEY, SESSION_TOKEN, SHELL_KEY, token_of_host, unsigned_token,
 };
 
-/// Why the lab cannot play a document, if it cannot: it has one machine, one network and one clock, which are those of
-/// the tests.
-pub(crate) fn unplayable(evidence: &Evidence) -> Option<&'static str> {
-    let network = &evidence.network;
-    let kubernetes = &evidence.kubernetes;
-    let unanswered = |status: Option<Option<u16>>| status == Some(None);
-    let status = |failure: Option<&eks_doctor::evidence::Failure>| failure.map(|failure| failure.status);
-    let way = network.dns.failure().is_some()
-        || network.tcp.failure().is_some()
-        || network.tls.failure().is_some()
+/// Whether a document tells of a way to the API server that the lab's proxy would hide.
+pub(crate) fn has_its_own_network(evidence: &Evidence) -> bool {
+    let (network, kubernetes) = (&evidence.network, &evidence.kubernetes);
+    let unanswered = |failure: Option<&Failure>| failure.is_some_and(|failure| failure.status.is_none());
+    network.proxy.found().is_some()
+        || [network.dns.failure(), network.tcp.failure(), network.tls.failure()].iter().any(Option::is_some)
         || network.tls.found().is_some_and(|session| !session.verified)
-        || unanswered(status(kubernetes.version.failure()))
-        || unanswered(status(kubernetes.whoami.failure()));
-    let token = evidence.exec.found().and_then(|run| run.token.as_ref());
-    let odd_token = token.is_some_and(|token| {
-        token.rejection.is_some()
-            || token.prefix_ok == Some(false)
-            || token.padded == Some(true)
-            || token.expires.is_some_and(|expires| expires != 60)
-            || token.host.as_deref().is_some_and(|host| !host.ends_with(".amazonaws.com"))
-    });
-    let provider = evidence.aws.credentials.found().map(|credentials| credentials.provider);
-    let provided = [CredentialProvider::Environment, CredentialProvider::Profile, CredentialProvider::Sso];
-    let command = evidence.exec.found().map(|run| run.command.as_str()).unwrap_or_default();
-    let reasons = [
-        (way, "its DNS, TCP, TLS or HTTP fails before any server of the lab is reached"),
-        (network.proxy.found().is_some(), "it has a proxy, and so has the lab"),
-        (odd_token, "its token is one that no signer makes"),
-        (provider.is_some_and(|provider| !provided.contains(&provider)), "its keys come from another machine"),
-        (command.contains('/'), "its plugin is a file of another machine"),
-        (
-            evidence.aws.caller.failure().is_some_and(|failure| failure.status.is_none()),
-            "AWS is not reached, or not asked for a reason that has no status",
-        ),
-    ];
-    reasons.into_iter().find_map(|(applies, reason)| applies.then_some(reason))
+        || unanswered(kubernetes.version.failure())
+        || unanswered(kubernetes.whoami.failure())
 }
 
 /// A running scenario.
@@ -132,7 +108,7 @@ fn as_of_today(document: &Evidence) -> Evidence {
     serde_json::from_value(value).unwrap()
 }
 
-/// The kubeconfig as the document has it. Where it trusts what the cluster has, it trusts the lab.
+/// The kubeconfig as the document has it. Where it trusts what the cluster has, it trusts the lab, else another authority.
 fn write_kubeconfig(lab: &Lab) {
     let path = lab.folder.path().join(".kube/config");
     let kubeconfig = match &lab.evidence.kubeconfig {
@@ -149,10 +125,10 @@ fn write_kubeconfig(lab: &Lab) {
     let described = described.and_then(|authority| authority.data.as_deref());
     let mut document = kubeconfig.document.clone();
     for entry in document["clusters"].as_array_mut().into_iter().flatten() {
-        if let Some(data) = entry.pointer_mut("/cluster/certificate-authority-data")
-            && described.is_none_or(|described| data == described)
-        {
-            *data = lab.ca_data().into();
+        if let Some(data) = entry.pointer_mut("/cluster/certificate-authority-data") {
+            let is_the_clusters = described.is_none_or(|described| data == described);
+            let other = || STANDARD.encode(Certificates::new(&["other.example"]).ca_pem);
+            *data = if is_the_clusters { lab.ca_data() } else { other() }.into();
         }
     }
     for user in document["users"].as_array_mut().into_iter().flatten() {
