@@ -10,6 +10,8 @@
 
 #[path = "collect/credentials.rs"]
 mod credentials;
+#[path = "collect/environments.rs"]
+mod environments;
 #[path = "collect/faults.rs"]
 mod faults;
 #[path = "lab/login.rs"]
@@ -34,7 +36,6 @@ mod services;
 mod world;
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::LazyLock;
 
 use eks_doctor::collect::permissions::PERMISSIONS;
@@ -367,77 +368,6 @@ fn logs_are_read_on_request_and_where_they_are_written() {
 }
 
 #[test]
-fn a_pod_uses_its_service_account() {
-    let lab = Lab::playing(base());
-    std::fs::remove_dir_all(lab.folder.path().join(".kube")).unwrap();
-    let mut surroundings = lab.surroundings();
-    let account = lab.folder.path().join("account");
-    std::fs::create_dir(&account).unwrap();
-    std::fs::write(account.join("ca.crt"), &lab.certificates.ca_pem).unwrap();
-    std::fs::write(account.join("token"), "e30.eyJpc3MiOiJsYWIiLCJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6YTpiIn0.c2ln\n")
-        .unwrap();
-    surroundings.service_account = account;
-    let direct = lab.direct();
-    let (host, port) = direct.trim_start_matches("https://").split_once(':').unwrap();
-    surroundings.variables.insert("KUBERNETES_SERVICE_HOST".into(), host.into());
-    surroundings.variables.insert("KUBERNETES_SERVICE_PORT".into(), port.into());
-    let evidence = collect(&Request::default(), &surroundings);
-    assert_eq!(found(&evidence.static_token).subject.as_deref(), Some("system:serviceaccount:a:b"));
-    // The lab knows EKS tokens only.
-    assert!(matches!(&evidence.kubernetes.whoami, Observed::Denied(failure) if failure.status == Some(401)));
-}
-
-#[test]
-fn odd_surroundings_are_no_obstacle() {
-    use std::os::unix::ffi::OsStringExt as _;
-    let lab = Lab::playing(base());
-    let mut surroundings = lab.surroundings();
-    surroundings.variables.insert("AWS_PROFILE_ODD".into(), std::ffi::OsString::from_vec(vec![b'a', 0xff]));
-    surroundings.variables.insert(std::ffi::OsString::from_vec(vec![0xfe]), "x".into());
-    let evidence = collect(&request(), &surroundings);
-    assert!(evidence.kubernetes.whoami.found().is_some());
-    assert_eq!(evidence.environment.variables.unwrap()["AWS_PROFILE_ODD"], "a\u{fffd}");
-    without(&mut surroundings, &["HOME", "PATH"]);
-    surroundings.home = None;
-    let evidence = collect(&request(), &surroundings);
-    assert!(evidence.aws.caller.found().is_some());
-    assert!(matches!(evidence.kubeconfig, Observed::Found(_)), "{:?}", evidence.kubeconfig);
-    assert_eq!(code(&evidence.exec), "ENOENT");
-    let kubeconfig = lab.folder.path().join(".kube/config");
-    std::fs::write(&kubeconfig, b"clusters:\n- \xff\n").unwrap();
-    let evidence = collect(&request(), &lab.surroundings());
-    assert!(evidence.kubeconfig.failure().unwrap().message.contains("line 2: not UTF-8"));
-}
-
-#[test]
-fn broken_and_missing_files_are_no_obstacle() {
-    let lab = Lab::playing(base());
-    let folder = lab.folder.path();
-    std::fs::create_dir_all(folder.join(".aws/sso/cache")).unwrap();
-    std::fs::write(folder.join(".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json"), b"{\"acc\xff").unwrap();
-    let sso = "sso_session = corp\nsso_account_id = 111122223333\nsso_role_name = Dev\n";
-    let session = "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n";
-    std::fs::write(folder.join(".aws/config"), format!("[profile sso]\n{sso}{session}")).unwrap();
-    let mut surroundings = lab.surroundings();
-    let list = format!("{}:.kube/config", folder.join("missing").display());
-    surroundings.variables.insert("KUBECONFIG".into(), list.into());
-    surroundings.variables.insert("SUDO_USER".into(), "ada".into());
-    let locked = [folder.join(".aws"), folder.join(".kube"), folder.to_owned()];
-    let mode =
-        |mode| locked.iter().for_each(|path| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap());
-    mode(0o555);
-    let evidence = collect(&request(), &surroundings);
-    assert!(evidence.kubernetes.whoami.found().is_some(), "{:?}", evidence.kubeconfig);
-    assert_eq!(evidence.environment.variables.unwrap()["SUDO_USER"], "ada");
-    without(&mut surroundings, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]);
-    surroundings.variables.insert("AWS_PROFILE".into(), "sso".into());
-    let evidence = collect(&request(), &surroundings);
-    mode(0o755);
-    assert!(evidence.aws.credentials.failure().is_some(), "{:?}", evidence.aws.credentials);
-    assert!(evidence.kubernetes.whoami.found().is_some());
-}
-
-#[test]
 fn a_broken_plugin_is_told_from_an_unmapped_identity() {
     let lab = Lab::playing(base());
     lab.write_plugin("echo 'Unable to locate credentials' >&2; exit 253");
@@ -462,18 +392,4 @@ fn a_token_for_another_cluster_is_refused_by_sts() {
     request.target.cluster = Some("other".into());
     let evidence = collect(&request, &lab.surroundings());
     assert_eq!(code(&evidence.exec_caller), "SignatureDoesNotMatch");
-}
-
-#[test]
-fn a_machine_without_anything_says_exactly_that() {
-    let lab = Lab::playing(base());
-    let mut surroundings = lab.surroundings();
-    without(&mut surroundings, &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTPS_PROXY"]);
-    std::fs::remove_dir_all(lab.folder.path().join(".kube")).unwrap();
-    let evidence = collect(&Request::default(), &surroundings);
-    assert!(matches!(evidence.aws.credentials, Observed::Absent(_)));
-    assert!(matches!(evidence.kubeconfig, Observed::Absent(_)));
-    assert_eq!(evidence.exec, Observed::not_tried("no kubeconfig"));
-    assert_eq!(evidence.aws.caller, Observed::not_tried("no AWS credentials"));
-    assert_eq!(lab.seen(), Vec::<String>::new());
 }

@@ -126,8 +126,11 @@ impl<'c> Aws<'c> {
 
     /// The host that a call to a service goes to, for messages.
     pub(crate) fn address(&self, service: &str) -> String {
-        let url = self.endpoint_url(service);
-        url.unwrap_or_else(|| format!("{service}.{}.{}", self.region(), super::token::dns_suffix(self.region())))
+        let url = self.endpoint_url(service).map(|url| redact::scrub(&url).into_owned());
+        url.unwrap_or_else(|| match service {
+            "iam" => signed::iam_endpoint(self.region()).1,
+            _ => format!("{service}.{}.{}", self.region(), super::token::dns_suffix(self.region())),
+        })
     }
 
     /// `sts:GetCallerIdentity`.

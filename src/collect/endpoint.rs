@@ -15,7 +15,7 @@ use super::kubeconfig::{Cluster, User};
 use super::kubernetes::Endpoint;
 use super::proxy::{Proxies, Proxy};
 use super::surroundings::Surroundings;
-use crate::evidence::{self, Failure};
+use crate::evidence::{self, Failure, redact};
 
 /// The operation of putting a client together.
 const OPERATION: &str = "https:configure";
@@ -119,7 +119,8 @@ fn pem(data: Option<&str>, path: Option<&str>) -> Result<String, Failure> {
 }
 
 fn parse_server(server: &str) -> Result<http::Uri, Failure> {
-    let invalid = |why: String| failure(OPERATION, "InvalidServer", format!("server {server:?}: {why}"));
+    let invalid =
+        |why: String| failure(OPERATION, "InvalidServer", format!("server {:?}: {why}", redact::scrub(server)));
     let url: http::Uri = server.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
     match (url.scheme_str(), url.host()) {
         (Some("https" | "http"), Some(_)) => Ok(url),

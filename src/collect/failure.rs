@@ -31,12 +31,13 @@ pub(crate) fn failure(operation: &str, code: &str, message: impl Into<String>) -
 
 /// A call that never got an HTTP answer.
 pub(crate) fn of_error(operation: &str, error: &(dyn Error + 'static)) -> Failure {
-    Failure {
-        operation: Some(operation.to_owned()),
-        code: code(error),
-        message: redact::scrub(&chain(error).join(": ")).into_owned(),
-        ..Failure::default()
-    }
+    let code = code(error);
+    let meaning = match code.as_deref() {
+        Some("InvalidMessage") => " (the other side does not speak TLS)",
+        _ => "",
+    };
+    let message = format!("{}{meaning}", redact::scrub(&chain(error).join(": ")));
+    Failure { operation: Some(operation.to_owned()), code, message, ..Failure::default() }
 }
 
 /// The texts of an error and of its sources, each once.

@@ -91,12 +91,14 @@ impl Http {
         let asked = self.clock.now();
         let request = request.map(Full::new);
         let secure = request.uri().scheme_str() == Some("https");
+        let address = address(request.uri());
         let proxy = self.proxies.for_url(request.uri())?;
         let answer = match self.proxied.as_ref().filter(|_| proxy.is_some()) {
-            Some(Proxied::Tunnel(client)) => client.request(request).await?,
-            Some(Proxied::Socks(client)) => client.request(request).await?,
-            None => self.direct.request(request).await?,
+            Some(Proxied::Tunnel(client)) => client.request(request).await,
+            Some(Proxied::Socks(client)) => client.request(request).await,
+            None => self.direct.request(request).await,
         };
+        let answer = answer.map_err(|error| Unreached { address, error })?;
         // Emulators and metadata on this machine say nothing about the time in the world.
         if secure {
             self.clock.note(&asked, answer.headers());
@@ -129,6 +131,25 @@ impl HttpConnector for Http {
             let answer = http.send(Request::from_parts(head, body)).await.map_err(ConnectorError::io)?;
             HttpResponse::try_from(answer.map(SdkBody::from)).map_err(|error| ConnectorError::other(error.into(), None))
         })
+    }
+}
+
+/// Why there was no answer, and from where.
+#[derive(Debug)]
+struct Unreached {
+    address: String,
+    error: hyper_util::client::legacy::Error,
+}
+
+impl std::fmt::Display for Unreached {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.address)
+    }
+}
+
+impl std::error::Error for Unreached {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
     }
 }
 

@@ -6,13 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The settings of a section. Python's parser lowers the letter case of their names.
 pub(crate) type Section = BTreeMap<String, Value>;
 
-/// A value of a setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value of a setting. Debug output does not show it: it may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     /// Text, over several lines if continuation lines follow.
     Text(String),
     /// Indented settings below a setting without a value on its own line.
     Nested(BTreeMap<String, String>),
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(_) => formatter.write_str("Text"),
+            Self::Nested(settings) => formatter.debug_tuple("Nested").field(&settings.keys()).finish(),
+        }
+    }
 }
 
 impl Value {
@@ -156,6 +165,14 @@ mod tests {
 
     fn text<'a>(sections: &'a BTreeMap<String, Section>, section: &str, setting: &str) -> Option<&'a str> {
         sections.get(section)?.get(setting)?.text()
+    }
+
+    #[test]
+    fn debug_output_holds_no_values() {
+        let read = parse("[default]\naws_secret_access_key = swordfish\ns3 =\n  nested = swordfish\n").unwrap();
+        let shown = format!("{read:?}");
+        assert!(shown.contains("aws_secret_access_key") && shown.contains("nested"), "{shown}");
+        assert!(!shown.contains("swordfish"), "{shown}");
     }
 
     #[test]

@@ -236,7 +236,11 @@ impl Api {
 
     async fn exchange(&self, operation: &str, request: Request<Vec<u8>>) -> Result<Answer, Failure> {
         let asked = self.clock.now();
-        let answer = self.client.send(request.map(Body::from)).await.map_err(|error| transport(operation, &error))?;
+        let answer = self.client.send(request.map(Body::from)).await;
+        let answer = answer.map_err(|error| {
+            let failure = transport(operation, &error);
+            Failure { message: format!("{}: {}", self.address, failure.message), ..failure }
+        })?;
         self.clock.note(&asked, answer.headers());
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, LARGEST_BODY).collect().await;

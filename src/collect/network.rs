@@ -203,9 +203,7 @@ pub(crate) async fn handshake(
     let connected = TlsConnector::from(Arc::new(config)).connect(server_name.clone(), stream).await;
     if let Err(error) = connected {
         let failed = of_error(HANDSHAKE, &error);
-        let is_no_tls = failed.code.as_deref() == Some("InvalidMessage");
-        let prefix = if is_no_tls { "the other side does not speak TLS: " } else { "" };
-        return Err(Failure { message: format!("{name}: {prefix}{}", failed.message), ..failed });
+        return Err(Failure { message: format!("{name}: {}", failed.message), ..failed });
     }
     let chain = recorder.chain.lock().map(|chain| chain.clone()).unwrap_or_default();
     let shown = Shown { chain, server_name };

@@ -12,13 +12,19 @@ use super::surroundings::Surroundings;
 /// Where a SOCKS proxy listens unless its URL says otherwise.
 const SOCKS_PORT: u16 = 1080;
 
-/// A proxy and the variable or setting that names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A proxy and the variable or setting that names it. Debug output leaves the password out.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Proxy {
     /// Its URL, user and password included.
     pub(crate) url: Uri,
     /// `HTTPS_PROXY`, `https_proxy` or `proxy-url`.
     pub(crate) from: String,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Proxy").field(&self.shown()).field(&self.from).finish()
+    }
 }
 
 /// The environment's proxy for HTTPS and its exceptions.
@@ -178,6 +184,13 @@ mod tests {
     fn goes_through(no_proxy: &str, url: &str) -> bool {
         let variables = surroundings(&[("HTTPS_PROXY", "proxy.example:3128"), ("NO_PROXY", no_proxy)]);
         Proxies::of(&variables).for_url(&url.parse().unwrap()).unwrap().is_some()
+    }
+
+    #[test]
+    fn debug_output_holds_no_password() {
+        let proxies = Proxies::of(&surroundings(&[("HTTPS_PROXY", "http://ada:swordfish@proxy.example:3128")]));
+        let shown = format!("{proxies:?}");
+        assert!(shown.contains("http://proxy.example:3128") && !shown.contains("swordfish"), "{shown}");
     }
 
     #[test]

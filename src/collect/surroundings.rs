@@ -21,8 +21,8 @@ const VARIABLES: &[&str] =
 const PREFIXES: &[&str] =
     &["AWS_", "KUBERNETES_SERVICE_", "KUBERNETES_AWS_AUTHENTICATOR_", "SSL_CERT_", "REQUESTS_CA_BUNDLE"];
 
-/// What a process inherits.
-#[derive(Debug, Clone)]
+/// What a process inherits. Debug output names the variables without their values, among which are secrets.
+#[derive(Clone)]
 pub struct Surroundings {
     /// The environment variables. They may hold any bytes.
     pub variables: BTreeMap<OsString, OsString>,
@@ -32,6 +32,20 @@ pub struct Surroundings {
     pub folder: PathBuf,
     /// The folder with the files of a pod's service account.
     pub service_account: PathBuf,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { variables, home, folder, service_account } = self;
+        let names: Vec<_> = variables.keys().collect();
+        formatter
+            .debug_struct("Surroundings")
+            .field("variables", &names)
+            .field("home", home)
+            .field("folder", folder)
+            .field("service_account", service_account)
+            .finish()
+    }
 }
 
 impl Surroundings {
@@ -163,6 +177,12 @@ pub(crate) mod tests {
                 ("https_proxy", "http://ada:<redacted>@proxy.example:3128"),
             ]
         );
+    }
+
+    #[test]
+    fn debug_output_holds_no_values() {
+        let shown = format!("{:?}", surroundings(&[("AWS_SECRET_ACCESS_KEY", "swordfish")]));
+        assert!(shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("swordfish"), "{shown}");
     }
 
     #[test]

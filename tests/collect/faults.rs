@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use eks_doctor::collect::{NoProgress, Request, collect_blocking};
+use eks_doctor::diagnose::diagnose;
 use eks_doctor::evidence::{Evidence, Failure, Observed};
+use eks_doctor::report::{Certainty, Verdict};
 use serde_json::json;
 
-use crate::server::{Fault, Reply};
-use crate::world::{Lab, Moods, base};
-use crate::{code, collect, request};
+use crate::server::{Fault, Reply, TlsFault};
+use crate::world::{Lab, Moods, base, unmapped};
+use crate::{code, collect, library, request};
 
 #[test]
 fn what_never_answers_is_a_time_out_within_the_limit() {
@@ -138,6 +140,114 @@ fn whatever_a_call_does_there_is_evidence_in_time_and_the_rest_is_intact() {
                 let silent = misbehaves && name != "404" && failure.is_none_or(|failure| failure.message.is_empty());
                 assert!(!silent, "{name} on {operation} says nothing: {failure:?}");
             }
+        }
+    }
+}
+
+/// What needs the answer of a call before it can be asked at all.
+fn waits_for(operation: &str) -> &'static [&'static str] {
+    match operation {
+        "sts:GetCallerIdentity" => &["iam:GetRole", "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
+        "eks:ListAccessEntries" => &["eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
+        _ => &[],
+    }
+}
+
+/// Whether a call goes to some host.
+type GoesThere = fn(&str) -> bool;
+
+/// Hosts, and how to know the calls that go there.
+fn hosts() -> [(String, GoesThere); 4] {
+    let endpoint = crate::found(&base().aws.cluster).endpoint.clone().unwrap();
+    [
+        ("sts.eu-west-1.amazonaws.com".to_owned(), |call| call.starts_with("sts:") || call == "execCaller"),
+        ("iam.amazonaws.com".to_owned(), |call| call.starts_with("iam:")),
+        ("eks.eu-west-1.amazonaws.com".to_owned(), |call| call.starts_with("eks:")),
+        (endpoint.trim_start_matches("https://").to_owned(), |call| call.contains(" /")),
+    ]
+}
+
+/// Faults of TLS with the codes and words of their failures.
+const TLS_FAULTS: [(TlsFault, &[&str], &str); 7] = [
+    (TlsFault::OtherAuthority, &["UnknownIssuer"], "invalid peer certificate: UnknownIssuer"),
+    (TlsFault::OtherName, &["NotValidForName"], "certificate is only valid for DnsName(\"other.example\")"),
+    (TlsFault::Expired, &["Expired"], "invalid peer certificate: certificate expired"),
+    (TlsFault::PlainHttp, &["InvalidMessage"], "(the other side does not speak TLS)"),
+    (TlsFault::Alert, &["AlertReceived"], "received fatal alert: HandshakeFailure"),
+    (TlsFault::HangUp, &["UnexpectedEof", "ECONNRESET"], ""),
+    (TlsFault::Silence, &["Timeout"], "no answer from "),
+];
+
+/// TLS belongs to a connection, and calls to one host share theirs: so it goes wrong at one host after the other.
+#[test]
+fn wrong_tls_at_a_host_is_named_and_the_calls_to_others_are_intact() {
+    let limit = Duration::from_millis(1500);
+    for (fault, codes, words) in TLS_FAULTS {
+        for (host, goes_there) in hosts() {
+            let lab = Lab::with_moods(base(), Moods { tls: Some((host.clone(), fault)), ..Moods::default() });
+            let begun = Instant::now();
+            let evidence = collect(&Request { timeout: limit, ..request() }, &lab.surroundings());
+            assert!(begun.elapsed() < limit + Duration::from_millis(800), "{fault:?} {host}: {:?}", begun.elapsed());
+            let broken: Vec<_> = GROUPS.concat().into_iter().filter(|call| goes_there(call)).collect();
+            let waiting: Vec<_> = broken.iter().flat_map(|call| waits_for(call)).collect();
+            for operation in GROUPS.concat().into_iter().filter(|call| !waiting.contains(&call)) {
+                let (found, failure) = outcome(&evidence, operation);
+                let what = format!("{fault:?} at {host}: {operation}: {failure:?}");
+                assert_eq!(found, !broken.contains(&operation), "{what}");
+                let Some(failure) = failure else { continue };
+                assert!(failure.code.as_deref().is_some_and(|code| codes.contains(&code)), "{what}");
+                assert!(failure.message.contains(words) && failure.message.contains(&host), "{what}");
+                assert_eq!(failure.status, None, "{what}");
+            }
+            assert_tls_is_blamed(fault, &host, &evidence);
+        }
+    }
+}
+
+/// That the diagnosis of a fault of TLS blames nobody's credentials, mapping or rights.
+fn assert_tls_is_blamed(fault: TlsFault, host: &str, evidence: &Evidence) {
+    let report = diagnose(evidence, library());
+    let confirmed = report.findings.iter().filter(|finding| finding.verdict == Certainty::Confirmed);
+    let confirmed: Vec<&str> = confirmed.map(|finding| finding.id.as_str()).collect();
+    let signed_by_others = [TlsFault::OtherAuthority, TlsFault::OtherName, TlsFault::Expired].contains(&fault);
+    // A proxy that connects and lets no TLS through is at fault itself, as far as can be seen from here.
+    let expected: &[&str] = match host.split('.').next() {
+        // What IAM would have told matters to nobody who is let in.
+        Some("iam") => &[],
+        Some("sts" | "eks") if signed_by_others => &["network/tls-interception"],
+        Some("sts") if fault == TlsFault::Silence => &["credentials/sts-unreachable"],
+        Some("sts" | "eks") => &[],
+        _ if signed_by_others => &["network/tls-interception"],
+        _ => &["network/proxy"],
+    };
+    assert_eq!(confirmed, expected, "{fault:?} at {host}");
+    let blocked = host.contains(".gr7.");
+    assert_eq!(report.verdict == Verdict::Blocked, blocked, "{fault:?} at {host}: {:?}", report.verdict);
+}
+
+/// The hosts that are asked only where somebody is locked out, or asks for more.
+#[test]
+fn wrong_tls_at_the_hosts_of_events_and_logs_is_named() {
+    let mut played = unmapped();
+    if let Observed::Found(cluster) = &mut played.aws.cluster {
+        cluster.created_at = None;
+        cluster.other["logging"]["clusterLogging"][0]["enabled"] = true.into();
+    }
+    for (fault, codes, words) in TLS_FAULTS {
+        for service in ["cloudtrail", "logs"] {
+            let host = format!("{service}.eu-west-1.amazonaws.com");
+            let moods = Moods { tls: Some((host.clone(), fault)), ..Moods::default() };
+            let request = Request { timeout: Duration::from_millis(1500), logs: true, ..request() };
+            let evidence = collect(&request, &Lab::with_moods(played.clone(), moods).surroundings());
+            let (event, lines) = (&evidence.aws.create_cluster_event, &evidence.logs.authenticator);
+            let (failure, other) = match service {
+                "cloudtrail" => (event.failure(), lines.found().is_some()),
+                _ => (lines.failure(), event.found().is_some()),
+            };
+            let failure = failure.unwrap_or_else(|| panic!("{fault:?} at {host}: {event:?} {lines:?}"));
+            assert!(failure.code.as_deref().is_some_and(|code| codes.contains(&code)), "{failure:?}");
+            assert!(failure.message.contains(words) && failure.message.contains(&host), "{failure:?}");
+            assert!(other && evidence.aws.access_entries.found().is_some(), "{fault:?} at {host}: {event:?} {lines:?}");
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use eks_doctor::evidence::{Failure, Observed};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
@@ -144,35 +146,83 @@ fn what_was_refused_names_the_right_that_brings_it_back() {
     }
 }
 
+/// Kubeconfigs that hold a secret in every place that can hold one: with the plugin in force, and with what is stored.
+fn kubeconfigs_with_secrets(lab: &Lab) -> [Value; 2] {
+    let endpoint = crate::found(&lab.evidence.aws.cluster).endpoint.clone().unwrap();
+    let exec = json!({
+        "args": ["eks", "get-token", "--cluster-name", "prod", "--token", "canary-argument", "--password=canary-argument"],
+        "env": [{ "name": "VAULT_TOKEN", "value": "canary-variable" }]
+    });
+    lab.write_kubeconfig(&endpoint, &exec);
+    let path = lab.folder.path().join(".kube/config");
+    let mut plugin: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let key = "-----BEGIN PRIVATE KEY-----\ncanary-client-key\n-----END PRIVATE KEY-----\n";
+    let stored = json!({
+        "token": "canary-bearer", "password": "canary-user-password",
+        "client-certificate-data": STANDARD.encode("canary-certificate"), "client-key-data": STANDARD.encode(key),
+        "auth-provider": { "name": "oidc", "config": {
+            "id-token": "canary-id-token", "refresh-token": "canary-refresh-token", "client-secret": "canary-client-secret"
+        } }
+    });
+    plugin["users"].as_array_mut().unwrap().push(json!({ "name": "eve", "user": stored }));
+    let mut in_force = plugin.clone();
+    in_force["contexts"][0]["context"]["user"] = "eve".into();
+    in_force["clusters"][0]["cluster"]["proxy-url"] = "http://ada:canary-proxy-url@127.0.0.1:9".into();
+    [plugin, in_force]
+}
+
 #[test]
 fn no_secret_gets_out_of_the_process() {
     let token = world::presigned_token("prod");
     let lab = Lab::playing(base());
-    let endpoint = crate::found(&lab.evidence.aws.cluster).endpoint.clone().unwrap();
-    let exec = json!({ "env": [{ "name": "VAULT_TOKEN", "value": "canary-variable" }] });
-    lab.write_kubeconfig(&endpoint, &exec);
+    let kubeconfigs = kubeconfigs_with_secrets(&lab);
     lab.write_plugin(&format!(
         "sleep 1.2; echo \"password=canary-error {token} $VAULT_TOKEN {}\" >&2; exit 1",
         world::SECRET_KEY
     ));
+    let key_data = kubeconfigs[0]["users"][1]["user"]["client-key-data"].as_str().unwrap();
     let canaries = [
         world::SECRET_KEY,
         world::SESSION_TOKEN,
         world::PASSWORD,
+        // Of all the others but the certificate, which is public.
+        "canary-argument",
         "canary-variable",
         "canary-error",
+        "canary-bearer",
+        "canary-user-password",
+        "canary-client-key",
+        "canary-id-token",
+        "canary-refresh-token",
+        "canary-client-secret",
+        "canary-proxy-url",
+        "canary-environment",
+        "canary-symptom",
         "X-Amz-Signature=",
         world::SHELL_KEY,
         world::PLUGIN_KEY,
+        key_data,
         token.trim_start_matches("k8s-aws-v1."),
     ];
+    let mut usual = lab.surroundings();
+    for name in ["KUBE_TOKEN", "KUBERNETES_SERVICE_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_BEARER_TOKEN"] {
+        usual.variables.insert(name.into(), "canary-environment".into());
+    }
+    usual.variables.insert("AWS_ENDPOINT_URL_LOGS".into(), "https://ada:canary-environment@logs.example".into());
     // Nobody listens at the proxy of the last run, whose URL holds a password.
-    let mut broken = lab.surroundings();
+    let mut broken = usual.clone();
     broken.variables.insert("HTTPS_PROXY".into(), format!("http://ada:{}@127.0.0.1:9", world::PASSWORD).into());
-    for surroundings in [lab.surroundings(), broken] {
-        for output in ["terminal", "json"] {
-            let arguments = ["check", "--verbose", "--output", output, "--save-evidence", "saved.json"];
-            let run = program(&surroundings, &arguments).output().unwrap();
+    let runs: [&[&str]; 3] = [
+        &["check", "--verbose", "--logs", "--save-evidence", "saved.json"],
+        &["check", "--verbose", "--output", "json", "--save-evidence", "saved.json"],
+        &["collect", "--error", "Authorization: Bearer canary-symptom-0123456789", "-o", "saved.json"],
+    ];
+    for (kubeconfig, surroundings) in kubeconfigs.iter().zip([&usual, &usual]).chain([(&kubeconfigs[0], &broken)]) {
+        std::fs::write(lab.folder.path().join(".kube/config"), kubeconfig.to_string()).unwrap();
+        for arguments in runs {
+            let _ = std::fs::remove_file(lab.folder.path().join("saved.json"));
+            let run = program(surroundings, arguments).output().unwrap();
+            assert!([0, 1, 3].map(Some).contains(&run.status.code()), "{run:?}");
             let saved = std::fs::read_to_string(lab.folder.path().join("saved.json")).unwrap();
             let texts = [String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap(), saved];
             for (text, canary) in texts.iter().flat_map(|text| canaries.map(|canary| (text, canary))) {

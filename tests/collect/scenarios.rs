@@ -1,7 +1,6 @@
 //! The scenarios of the demonstration, live: what is collected from a world that plays one is diagnosed as its document
 //! is.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -10,39 +9,17 @@ use eks_doctor::evidence::{AccessEntry, Evidence, Observed};
 use eks_doctor::report::{Certainty, Report};
 use eks_doctor::scenario;
 
-use crate::played::{play, play_slowly, unplayable};
+use crate::played::{has_its_own_network, play, play_slowly};
 use crate::{library, program};
 
-/// Scenarios whose documents could be played and still come out differently, and why.
-const OTHERWISE: &[(&str, &str)] = &[
-    ("credentials/eks-api-denied", "live, it is seen that there is no kubeconfig, which the document leaves open"),
-    (
-        "kubeconfig/in-cluster-credentials",
-        "live, the kubeconfig is used, which the client of the document does not take",
-    ),
-    ("mapping/duplicate", "its aws-auth gives no user name, and yet its whoami has one"),
-    ("mapping/overrides-creator", "CloudTrail is not asked for a cluster that is older than its memory"),
-];
-
-const SEES_MORE: &str = "live, more is seen than the document tells";
-const SEES_LESS: &str = "live, less is seen than the document tells";
-
-/// Scenarios where live evidence differs so that other causes are possible. What is certain is the same.
-const OTHERWISE_POSSIBLE: &[(&str, &str)] = &[
-    ("authorization/console", SEES_MORE),
-    ("authorization/reserved-group", SEES_MORE),
-    ("credentials/mfa-required", SEES_LESS),
-    ("credentials/profile-not-found", SEES_LESS),
-    ("credentials/session-token-missing", SEES_MORE),
-    ("credentials/sts-unreachable", SEES_MORE),
-    ("credentials/unknown-access-key", SEES_MORE),
-    ("credentials/wrong-secret-key", SEES_MORE),
-    ("kubeconfig/dangling-reference", SEES_LESS),
-    ("kubeconfig/token-rejected", SEES_LESS),
-];
+/// What is said of evidence, to compare it.
+pub(crate) fn said(evidence: &Evidence) -> Vec<String> {
+    let report = diagnose(evidence, library());
+    [gist(&report), causes(&report)].concat()
+}
 
 /// What a report says for certain: the verdict and the confirmed findings.
-pub(crate) fn gist(report: &Report) -> Vec<String> {
+fn gist(report: &Report) -> Vec<String> {
     let mut gist: Vec<_> = report
         .findings
         .iter()
@@ -60,35 +37,19 @@ fn causes(report: &Report) -> Vec<String> {
     others.map(|finding| format!("{} {:?}", finding.id, finding.verdict)).collect()
 }
 
-/// All scenarios that the lab plays.
-pub(crate) fn playable() -> (Vec<(&'static str, Evidence)>, BTreeMap<&'static str, &'static str>) {
-    let (mut playable, mut others) = (Vec::new(), BTreeMap::from_iter(OTHERWISE.iter().copied()));
-    for name in scenario::names() {
-        // Files that are no scenarios are embedded beside them.
-        let Ok(document) = scenario::evidence(name) else { continue };
-        match unplayable(&document) {
-            Some(reason) => drop(others.insert(name, reason)),
-            None if others.contains_key(name) => {}
-            None => playable.push((name, document)),
-        }
-    }
-    (playable, others)
+/// All scenarios that have a network of their own, or all others.
+pub(crate) fn scenarios(own_network: bool) -> Vec<(&'static str, Evidence)> {
+    // Files that are no scenarios are embedded beside them.
+    let all = scenario::names().filter_map(|name| Some((name, scenario::evidence(name).ok()?)));
+    all.filter(|(_, document)| has_its_own_network(document) == own_network).collect()
 }
 
 #[test]
 fn the_live_diagnosis_is_the_offline_diagnosis() {
-    let (playable, others) = playable();
-    others.iter().for_each(|(name, reason)| println!("not played: {name}: {reason}"));
+    let playable = scenarios(false);
     let mut different = Vec::new();
     for (name, document) in &playable {
-        let played = play(document);
-        let (live, offline) = (diagnose(&played.collect(), library()), diagnose(document, library()));
-        let is_otherwise = OTHERWISE_POSSIBLE.iter().any(|(otherwise, _)| otherwise == name);
-        let said = |report: &Report| if is_otherwise { gist(report) } else { [gist(report), causes(report)].concat() };
-        if is_otherwise && causes(&live) == causes(&offline) {
-            different.push(format!("{name} is not otherwise any more"));
-        }
-        let (live, offline) = (said(&live), said(&offline));
+        let (live, offline) = (said(&play(document).collect()), said(document));
         if live != offline {
             different.push(format!("{name}\n  live    {live:?}\n  offline {offline:?}"));
         }

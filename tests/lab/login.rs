@@ -20,9 +20,25 @@ const EVERYBODY: &str = "system:authenticated";
 impl World {
     /// The user that a request comes from; the refusal if it is nobody's.
     pub(crate) fn log_in(&self, request: &Request) -> Result<UserInfo, Failure> {
-        let whoami = &self.evidence.kubernetes.whoami;
-        let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let (key, identity) = token.and_then(|token| self.identify(token)).ok_or_else(unauthorized)?;
+        let kubernetes = &self.evidence.kubernetes;
+        let Some(token) = request.header("authorization").and_then(|value| value.strip_prefix("Bearer ")) else {
+            return Err(kubernetes
+                .whoami
+                .failure()
+                .filter(|failure| failure.status == Some(403))
+                .cloned()
+                .unwrap_or_else(nobody));
+        };
+        if let Some((subject, ends)) = service_account(token) {
+            let known = kubernetes.whoami.found().filter(|user| user.username == subject && ends > self.now());
+            return known.cloned().ok_or_else(unauthorized);
+        }
+        let (key, identity) = self.identify(token).ok_or_else(unauthorized)?;
+        // What the document says of another token than the plugin's, if it says anything.
+        let whoami = match &kubernetes.native_whoami {
+            native if key != PLUGIN_KEY && !native.is_unmentioned() => native,
+            _ => &kubernetes.whoami,
+        };
         if key == ADMIN_KEY {
             let groups = vec!["system:masters".to_owned(), EVERYBODY.to_owned()];
             return Ok(UserInfo { username: "admin".to_owned(), groups, ..UserInfo::default() });
@@ -62,7 +78,7 @@ impl World {
     fn identify(&self, token: &str) -> Option<(String, StsIdentity)> {
         let region = self.evidence.target.region.clone().unwrap_or(REGION.to_owned());
         let server = token::Server { partition: Partition::of_region(&region), region };
-        let asked = token::examine(token, &server, jiff::Timestamp::now()).outcome.ok()?;
+        let asked = token::examine(token, &server, self.now()).outcome.ok()?;
         let caller = self.holder(&asked.access_key_id).found()?;
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         let identity = token::identify(&caller.arn, &text(&caller.user_id), &text(&caller.account)).ok()?;
@@ -144,11 +160,30 @@ fn entry(entry: &evidence::AccessEntry) -> AccessEntry {
     }
 }
 
+/// Whose token a service account's is, and when it ends.
+fn service_account(token: &str) -> Option<(String, jiff::Timestamp)> {
+    use base64::Engine as _;
+    let [_, said, _] = token.split('.').collect::<Vec<_>>()[..] else { return None };
+    let said = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(said).ok()?;
+    let said: serde_json::Value = serde_json::from_slice(&said).ok()?;
+    Some((said["sub"].as_str()?.to_owned(), jiff::Timestamp::from_second(said["exp"].as_i64()?).ok()?))
+}
+
 /// The URL in an EKS token.
 fn presigned_url(token: &str) -> Option<String> {
     use base64::Engine as _;
     let body = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.strip_prefix(token::PREFIX)?).ok()?;
     String::from_utf8(body).ok()
+}
+
+/// What the server says to whoever brings no token.
+fn nobody() -> Failure {
+    Failure {
+        status: Some(403),
+        code: Some("Forbidden".into()),
+        message: "forbidden: User \"system:anonymous\" cannot do this".into(),
+        ..Failure::default()
+    }
 }
 
 fn unauthorized() -> Failure {

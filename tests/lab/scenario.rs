@@ -1,61 +1,29 @@
 //! A scenario as a running world: the machine is furnished as its document describes it, the services answer what it
 //! says, and all of it is as if it were today.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use eks_doctor::collect::{DEFAULT_TIMEOUT, Request, Surroundings};
-use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Profile, Target};
+use eks_doctor::evidence::{CredentialProvider, Evidence, ExecRun, Failure, Observed, Profile, Target, TokenKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::world::{ADMIN_KEY, Lab, Moods, REGION, SECRET_KEY, SESSION_TOKEN, SHELL_KEY, token_of_host};
+use crate::server::Certificates;
+use crate::world::{
+    ADMIN_KEY, Lab, Moods, REGION, SECRET_KEY, SESSION_TOKEN, SHELL_KEY, token_of_host, unsigned_token,
+};
 
-/// Why the lab cannot play a document, if it cannot: it has one machine, one network and one clock, which are those of
-/// the tests.
-pub(crate) fn unplayable(evidence: &Evidence) -> Option<&'static str> {
-    let network = &evidence.network;
-    let kubernetes = &evidence.kubernetes;
-    let unanswered = |status: Option<Option<u16>>| status == Some(None);
-    let status = |failure: Option<&eks_doctor::evidence::Failure>| failure.map(|failure| failure.status);
-    let way = network.dns.failure().is_some()
-        || network.tcp.failure().is_some()
-        || network.tls.failure().is_some()
+/// Whether a document tells of a way to the API server that the lab's proxy would hide.
+pub(crate) fn has_its_own_network(evidence: &Evidence) -> bool {
+    let (network, kubernetes) = (&evidence.network, &evidence.kubernetes);
+    let unanswered = |failure: Option<&Failure>| failure.is_some_and(|failure| failure.status.is_none());
+    network.proxy.found().is_some()
+        || [network.dns.failure(), network.tcp.failure(), network.tls.failure()].iter().any(Option::is_some)
         || network.tls.found().is_some_and(|session| !session.verified)
-        || unanswered(status(kubernetes.version.failure()))
-        || unanswered(status(kubernetes.whoami.failure()));
-    let token = evidence.exec.found().and_then(|run| run.token.as_ref());
-    let odd_token = token.is_some_and(|token| {
-        token.rejection.is_some()
-            || token.prefix_ok == Some(false)
-            || token.padded == Some(true)
-            || token.expires.is_some_and(|expires| expires != 60)
-            || token.host.as_deref().is_some_and(|host| !host.ends_with(".amazonaws.com"))
-    });
-    let provider = evidence.aws.credentials.found().map(|credentials| credentials.provider);
-    let provided = [CredentialProvider::Environment, CredentialProvider::Profile, CredentialProvider::Sso];
-    let command = evidence.exec.found().map(|run| run.command.as_str()).unwrap_or_default();
-    let reasons = [
-        (way, "its DNS, TCP, TLS or HTTP fails before any server of the lab is reached"),
-        (network.proxy.found().is_some(), "it has a proxy, and so has the lab"),
-        (odd_token, "its token is one that no signer makes"),
-        (
-            token.is_none() && evidence.static_token.found().is_some(),
-            "it has a stored token, which the lab does not know",
-        ),
-        (provider.is_some_and(|provider| !provided.contains(&provider)), "its keys come from another machine"),
-        (command.contains('/'), "its plugin is a file of another machine"),
-        (evidence.target.program.is_some(), "it is about another program's surroundings"),
-        (evidence.kubeconfig.failure().is_some(), "its kubeconfig cannot be read"),
-        (
-            evidence.environment.clock_offset_seconds.found().is_some_and(|offset| offset.abs() > 60.0),
-            "its clock is wrong",
-        ),
-        (
-            evidence.aws.caller.failure().is_some_and(|failure| failure.status.is_none()),
-            "AWS is not reached, or not asked for a reason that has no status",
-        ),
-    ];
-    reasons.into_iter().find_map(|(applies, reason)| applies.then_some(reason))
+        || unanswered(kubernetes.version.failure())
+        || unanswered(kubernetes.whoami.failure())
 }
 
 /// A running scenario.
@@ -79,12 +47,16 @@ pub(crate) fn play_slowly(document: &Evidence, latency: Duration) -> Played {
     write_plugin(&lab);
     write_profile(&lab);
     let surroundings = surroundings(&lab);
-    let Target { context, cluster, region, principal, action, symptom, profile, program: _ } = document.target.clone();
-    let target = Target { context, cluster, region, principal, action, symptom, profile, program: None };
     let logs = document.logs.authenticator.found().is_some();
     let egress_address = document.network.egress_address.found().and_then(|address| address.parse().ok());
     Played {
-        request: Request { target, logs, egress_address, kubeconfig: None, timeout: DEFAULT_TIMEOUT },
+        request: Request {
+            target: document.target.clone(),
+            logs,
+            egress_address,
+            kubeconfig: None,
+            timeout: DEFAULT_TIMEOUT,
+        },
         lab,
         surroundings,
     }
@@ -136,23 +108,50 @@ fn as_of_today(document: &Evidence) -> Evidence {
     serde_json::from_value(value).unwrap()
 }
 
-/// The kubeconfig as the document has it. Where it trusts what the cluster has, it trusts the lab.
+/// The kubeconfig as the document has it. Where it trusts what the cluster has, it trusts the lab, else another authority.
 fn write_kubeconfig(lab: &Lab) {
     let path = lab.folder.path().join(".kube/config");
-    let Some(kubeconfig) = lab.evidence.kubeconfig.found() else {
-        return std::fs::remove_file(path).unwrap();
+    let kubeconfig = match &lab.evidence.kubeconfig {
+        Observed::Found(kubeconfig) => kubeconfig,
+        // A certificate that was pasted over several lines.
+        Observed::Failed(_) => {
+            let broken =
+                "clusters:\n- cluster:\n    certificate-authority-data: LS0tLS1CRUdJTiBDRV\nJUSUZJQ0FURS0tLS0tCg==\n";
+            return std::fs::write(path, broken).unwrap();
+        }
+        _ => return std::fs::remove_file(path).unwrap(),
     };
     let described = lab.evidence.aws.cluster.found().and_then(|cluster| cluster.certificate_authority.as_ref());
     let described = described.and_then(|authority| authority.data.as_deref());
     let mut document = kubeconfig.document.clone();
     for entry in document["clusters"].as_array_mut().into_iter().flatten() {
-        if let Some(data) = entry.pointer_mut("/cluster/certificate-authority-data")
-            && described.is_none_or(|described| data == described)
-        {
-            *data = lab.ca_data().into();
+        if let Some(data) = entry.pointer_mut("/cluster/certificate-authority-data") {
+            let is_the_clusters = described.is_none_or(|described| data == described);
+            let other = || STANDARD.encode(Certificates::new(&["other.example"]).ca_pem);
+            *data = if is_the_clusters { lab.ca_data() } else { other() }.into();
+        }
+    }
+    for user in document["users"].as_array_mut().into_iter().flatten() {
+        if let Some(token) = user.pointer_mut("/user/token") {
+            *token = stored_token(lab).into();
         }
     }
     std::fs::write(path, document.to_string()).unwrap();
+}
+
+/// A token that is as the document describes the one in the kubeconfig.
+fn stored_token(lab: &Lab) -> String {
+    let Some(described) = lab.evidence.static_token.found() else { return "sesame".to_owned() };
+    match described.kind {
+        Some(TokenKind::Eks) => {
+            let region = described.region.as_deref().unwrap_or(REGION);
+            let host = described.host.clone().unwrap_or_else(|| format!("sts.{region}.amazonaws.com"));
+            let cluster = lab.evidence.target.cluster.as_deref().unwrap_or_default();
+            let at = described.date.unwrap_or_else(Timestamp::now);
+            token_of_host(&host, region, Some(SESSION_TOKEN), cluster, at.into())
+        }
+        _ => unsigned_token(described.subject.as_deref(), described.expires_at),
+    }
 }
 
 /// The command of the exec entry: it does what it did in the document.
@@ -198,7 +197,7 @@ fn credential(lab: &Lab, run: &ExecRun) -> Value {
     json!({
         "kind": "ExecCredential",
         "apiVersion": version.unwrap_or("client.authentication.k8s.io/v1beta1"),
-        "status": { "token": token_of_host(&host, region, session, cluster), "expirationTimestamp": "2030-01-01T00:00:00Z" }
+        "status": { "token": token_of_host(&host, region, session, cluster, SystemTime::now()), "expirationTimestamp": "2030-01-01T00:00:00Z" }
     })
 }
 
@@ -212,8 +211,12 @@ fn write_profile(lab: &Lab) {
     for name in names {
         let section = if name == "default" { "default".to_owned() } else { format!("profile {name}") };
         text += &format!("[{section}]\n");
-        if let Some(profile) = profile.filter(|profile| profile.name == name) {
-            text += &settings(profile);
+        match profile {
+            Some(profile) if profile.name == name => text += &settings(profile),
+            Some(profile) if profile.source_profile.as_deref() == Some(name) => {
+                text += &format!("aws_access_key_id = {SHELL_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
+            }
+            _ => {}
         }
     }
     text += "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.example/start\n";

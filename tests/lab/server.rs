@@ -69,6 +69,14 @@ impl Reply {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self::Answer { status, headers, body: body.as_bytes().to_vec() }
     }
+
+    /// The same, said at some time.
+    pub(crate) fn dated(mut self, at: jiff::Timestamp) -> Self {
+        if let Self::Answer { headers, .. } = &mut self {
+            headers.push(("date".to_owned(), at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
+        }
+        self
+    }
 }
 
 /// Ways to misbehave.
@@ -128,7 +136,10 @@ fn listen_at(address: &str, serve: impl Fn(TcpStream) + Send + Sync + 'static) -
 
 /// An HTTPS server.
 pub(crate) fn https(certificates: &Certificates, handler: Handler) -> Server {
-    let config = certificates.server_config.clone();
+    https_with(certificates.server_config.clone(), handler)
+}
+
+fn https_with(config: Arc<ServerConfig>, handler: Handler) -> Server {
     listen(move |stream| {
         let Ok(connection) = ServerConnection::new(config.clone()) else { return };
         let raw = stream.try_clone().unwrap();
@@ -144,13 +155,12 @@ pub(crate) fn http(handler: Handler) -> Server {
     })
 }
 
-/// A proxy that leads every CONNECT to one server, whatever its name. `seen` is told of each.
-pub(crate) fn connect_proxy(server: SocketAddr, seen: impl Fn(&Request) + Send + Sync + 'static) -> Server {
+/// A proxy that leads every CONNECT to the server that a host name and port have.
+pub(crate) fn connect_proxy(server_of: impl Fn(&str) -> SocketAddr + Send + Sync + 'static) -> Server {
     listen(move |stream| {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let Ok(Some(request)) = read_request(&mut reader) else { return };
-        seen(&request);
-        pass_on(stream, server, b"HTTP/1.1 200 Connection established\r\n\r\n");
+        pass_on(stream, server_of(&request.target), b"HTTP/1.1 200 Connection established\r\n\r\n");
     })
 }
 
@@ -187,6 +197,41 @@ pub(crate) fn socks_proxy(server: SocketAddr) -> Server {
         let _ = stream.read_exact(&mut vec![0; rest]);
         pass_on(stream, server, &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
     })
+}
+
+/// Ways in which TLS goes wrong before anything is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsFault {
+    /// Somebody else's authority has signed the certificate.
+    OtherAuthority,
+    /// The certificate is for another name.
+    OtherName,
+    /// The certificate's time is over.
+    Expired,
+    /// The other side wants no TLS.
+    PlainHttp,
+    /// The other side ends the handshake with an alert.
+    Alert,
+    /// The other side hangs up.
+    HangUp,
+    /// The other side takes up the connection and says nothing.
+    Silence,
+}
+
+/// What stands at a host where TLS goes wrong so.
+pub(crate) fn without_tls(fault: TlsFault, host: &str, certificates: &Certificates) -> Server {
+    let nobody: Handler = Arc::new(|_| Reply::text(200, "text/plain", "reached"));
+    let showing = |config| https_with(config, nobody.clone());
+    match fault {
+        TlsFault::OtherAuthority => https(&Certificates::named("Corp Inspection", &[host]), nobody),
+        TlsFault::OtherName => showing(certificates.server_config(&["other.example"], LAST_YEAR)),
+        TlsFault::Expired => showing(certificates.server_config(&[host], 2020)),
+        TlsFault::PlainHttp => parrot(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"),
+        // handshake_failure, fatal
+        TlsFault::Alert => parrot(b"\x15\x03\x03\x00\x02\x02\x28"),
+        TlsFault::HangUp => listen(|mut stream| drop(stream.read(&mut [0; 4096]))),
+        TlsFault::Silence => parrot(b""),
+    }
 }
 
 /// A server that says this to whoever has said anything, and then no more.
@@ -236,11 +281,7 @@ fn converse(stream: impl Read + Write, raw: &TcpStream, handler: &Handler) -> io
 }
 
 fn write_answer(writer: &mut impl Write, status: u16, headers: &[(String, String)], body: &[u8]) -> io::Result<()> {
-    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.len());
-    if !headers.iter().any(|(name, _)| name == "date") {
-        head += &format!("date: {date}\r\n");
-    }
     headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
     writer.write_all(&[head.as_bytes(), b"\r\n", body].concat())?;
     writer.flush()
@@ -305,6 +346,7 @@ fn read_request(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
 pub(crate) struct Certificates {
     /// The authority's certificate.
     pub(crate) ca_pem: String,
+    issuer: Issuer<'static, KeyPair>,
     server_config: Arc<ServerConfig>,
 }
 
@@ -321,16 +363,31 @@ impl Certificates {
         authority.distinguished_name.push(DnType::CommonName, authority_name);
         let ca_pem = authority.self_signed(&key).unwrap().pem();
         let issuer = Issuer::new(authority, key);
-        let server_key = KeyPair::generate().unwrap();
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let server = CertificateParams::new(names).unwrap().signed_by(&server_key, &issuer).unwrap();
-        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![server.der().clone()], private)
-            .unwrap();
-        Self { ca_pem, server_config: Arc::new(config) }
+        let server_config = signed(&issuer, names, LAST_YEAR);
+        Self { ca_pem, issuer, server_config }
     }
+
+    /// A certificate of the same authority for other names or another time: its last year.
+    fn server_config(&self, names: &[&str], last_year: i32) -> Arc<ServerConfig> {
+        signed(&self.issuer, names, last_year)
+    }
+}
+
+/// The last year of a certificate that is in order.
+const LAST_YEAR: i32 = 4096;
+
+fn signed(issuer: &Issuer<'static, KeyPair>, names: &[&str], last_year: i32) -> Arc<ServerConfig> {
+    let key = KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut certificate = CertificateParams::new(names).unwrap();
+    certificate.not_after = rcgen::date_time_ymd(last_year, 1, 1);
+    let certificate = certificate.signed_by(&key, issuer).unwrap();
+    let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    Arc::new(config)
 }

@@ -16,12 +16,22 @@ pub(crate) struct World {
     pub(crate) ca: String,
     /// How much a page of a list holds.
     pub(crate) page: usize,
+    /// How far its clock is ahead of this machine's.
+    pub(crate) clock: jiff::SignedDuration,
 }
 
 impl World {
+    /// What time it is in the world.
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now() + self.clock
+    }
+
     /// The operation that a request is, and its answer.
     pub(crate) fn answer(&self, request: &Request) -> (String, Reply) {
-        match request.host().split('.').next().unwrap_or_default() {
+        // An interface endpoint of STS has the service's label behind its own.
+        let labels: Vec<&str> = request.host().split('.').collect();
+        let service = if labels.contains(&"sts") { "sts" } else { labels[0] };
+        match service {
             "sts" if !request.body.is_empty() && !request.form("Action").contains("GetCallerIdentity") => {
                 taken_role(request)
             }
@@ -162,18 +172,18 @@ impl World {
     }
 
     fn events(&self) -> Reply {
+        let creation = self.evidence.aws.create_cluster_event.found();
+        let time = creation.and_then(|creation| creation.event_time);
         let event = |name: &str, principal: &str| {
             let record = json!({
-                "eventTime": "2026-01-01T00:00:00Z",
+                "eventTime": time,
                 "requestParameters": { "name": name },
                 "userIdentity": { "sessionContext": { "sessionIssuer": { "arn": principal } } }
             });
             json!({ "EventName": "CreateCluster", "CloudTrailEvent": record.to_string() })
         };
         let mut events = vec![event("other", "arn:aws:iam::111122223333:role/other")];
-        events.extend(
-            self.evidence.aws.create_cluster_event.found().map(|creation| event("prod", &creation.principal_arn)),
-        );
+        events.extend(creation.map(|creation| event("prod", &creation.principal_arn)));
         match self.evidence.aws.create_cluster_event.failure() {
             Some(failure) => eks_error(failure),
             None => Reply::json(200, &json!({ "Events": events })),

@@ -12,9 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use eks_doctor::collect::Surroundings;
 use eks_doctor::evidence::{CallerIdentity, Evidence, Observed};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::server::{self, Certificates, Reply, Server};
+use crate::server::{self, Certificates, Reply, Server, TlsFault};
 use crate::services::World;
 
 /// The keys in the environment, and those that the plugin uses.
@@ -44,6 +45,8 @@ pub(crate) struct Lab {
     seen: Arc<Mutex<Vec<String>>>,
     server: Server,
     proxy: Server,
+    /// What stands at a host where TLS goes wrong.
+    _broken: Option<Server>,
 }
 
 /// How the world differs from its document.
@@ -51,6 +54,8 @@ pub(crate) struct Lab {
 pub(crate) struct Moods {
     /// Operations that misbehave or answer something else.
     pub(crate) replies: BTreeMap<String, Reply>,
+    /// A host where TLS goes wrong, and how.
+    pub(crate) tls: Option<(String, TlsFault)>,
     /// What every answer waits for.
     pub(crate) latency: Duration,
     /// How much a page of a list holds, if not a very little.
@@ -97,6 +102,7 @@ impl Lab {
             ca: STANDARD.encode(&certificates.ca_pem),
             page,
             admin: administrator(),
+            clock: world_clock(&evidence),
         };
         let noted = seen.clone();
         let server = server::https(
@@ -105,11 +111,21 @@ impl Lab {
                 let (operation, reply) = world.answer(request);
                 noted.lock().unwrap().push(format!("{} {operation}", request.method));
                 std::thread::sleep(moods.latency);
-                moods.replies.get(&operation).cloned().unwrap_or(reply)
+                moods.replies.get(&operation).cloned().unwrap_or(reply).dated(world.now())
             }),
         );
-        let proxy = server::connect_proxy(server.address, |_| {});
-        let lab = Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, server, proxy };
+        let broken = moods.tls.map(|(host, fault)| {
+            let server = server::without_tls(fault, &host, &certificates);
+            (format!("{}:443", host.to_lowercase()), server)
+        });
+        let (address, aside) = (server.address, broken.as_ref().map(|(host, server)| (host.clone(), server.address)));
+        let proxy = server::connect_proxy(move |target| match &aside {
+            Some((host, broken)) if *host == target.to_lowercase() => *broken,
+            _ => address,
+        });
+        let broken = broken.map(|(_, server)| server);
+        let lab =
+            Self { certificates, folder: tempfile::tempdir().unwrap(), evidence, seen, server, proxy, _broken: broken };
         lab.furnish(&endpoint);
         lab
     }
@@ -211,13 +227,26 @@ impl Lab {
 
 /// A token as `aws eks get-token` makes it, for the plugin's keys.
 pub(crate) fn presigned_token(cluster: &str) -> String {
-    token_of_host(&format!("sts.{REGION}.amazonaws.com"), REGION, Some(SESSION_TOKEN), cluster)
+    token_of_host(&format!("sts.{REGION}.amazonaws.com"), REGION, Some(SESSION_TOKEN), cluster, SystemTime::now())
 }
 
-/// A token that goes to a host of STS.
-pub(crate) fn token_of_host(host: &str, region: &str, session: Option<&str>, cluster: &str) -> String {
-    let url = presign(host, region, (PLUGIN_KEY, session), cluster, SystemTime::now(), 60);
+/// A token that goes to a host of STS, made at some time.
+pub(crate) fn token_of_host(host: &str, region: &str, session: Option<&str>, cluster: &str, at: SystemTime) -> String {
+    let url = presign(host, region, (PLUGIN_KEY, session), cluster, at, 60);
     format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url))
+}
+
+/// A service account's token, but for its signature, which nobody in the lab looks at.
+pub(crate) fn unsigned_token(subject: Option<&str>, ends: Option<jiff::Timestamp>) -> String {
+    let issuer = "https://kubernetes.default.svc";
+    let said = json!({ "iss": issuer, "sub": subject, "exp": ends.map(jiff::Timestamp::as_second) });
+    format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(said.to_string()))
+}
+
+/// How far the world's clock is ahead of this machine's: what the document says of a clock that is wrong.
+fn world_clock(evidence: &Evidence) -> SignedDuration {
+    let offset = evidence.environment.clock_offset_seconds.found().copied().unwrap_or_default();
+    if offset.abs() > 60.0 { SignedDuration::from_secs_f64(-offset) } else { SignedDuration::ZERO }
 }
 
 fn administrator() -> Observed<CallerIdentity> {

@@ -205,7 +205,7 @@ fn sign_request(keys: &Credentials, plain: &Plain<'_>) -> Result<Request<Bytes>,
 }
 
 /// Region and host of IAM, of which each partition has one.
-fn iam_endpoint(region: &str) -> (String, String) {
+pub(super) fn iam_endpoint(region: &str) -> (String, String) {
     let (home, host) = match dns_suffix(region) {
         "amazonaws.com" if region.starts_with("us-gov-") => ("us-gov-west-1", "iam.us-gov.amazonaws.com".to_owned()),
         "amazonaws.com" => ("us-east-1", "iam.amazonaws.com".to_owned()),

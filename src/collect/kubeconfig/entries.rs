@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::evidence::Target;
+use crate::evidence::{Target, redact};
 
 /// The context in force with its entries, as far as they are there.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +35,8 @@ impl<T: Default + Clone> Named<T> {
     }
 }
 
-/// A cluster entry.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// A cluster entry. The URL of its proxy may hold a password, so Debug output shows the server only.
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub(crate) struct Cluster {
     pub(crate) server: Option<String>,
@@ -48,7 +48,14 @@ pub(crate) struct Cluster {
     extensions: Option<Vec<Extension>>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let server = self.server.as_deref().map(redact::scrub);
+        formatter.debug_struct("Cluster").field("server", &server).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Deserialize)]
 struct Extension {
     name: String,
     #[serde(default)]
@@ -75,8 +82,8 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// An exec entry.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// An exec entry. Its arguments may hold secrets, so Debug output shows the command only.
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Exec {
     pub(crate) api_version: Option<String>,
@@ -88,18 +95,18 @@ pub(crate) struct Exec {
     pub(crate) install_hint: Option<String>,
 }
 
+impl std::fmt::Debug for Exec {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Exec").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
 /// A variable of an exec entry.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Variable {
     pub(crate) name: String,
     pub(crate) value: String,
-}
-
-impl std::fmt::Debug for Variable {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.name)
-    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -124,12 +131,35 @@ struct Document {
 pub(super) fn check(document: &Value) -> Result<(), String> {
     match document {
         Value::Object(_) => read(document).map(drop),
-        other => Err(format!("a kubeconfig is a map, not {other}")),
+        // The value itself is not repeated: it may be a secret that was taken for a kubeconfig.
+        other => Err(format!("a kubeconfig is a map, not {}", kind(other))),
+    }
+}
+
+/// What a value is.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
     }
 }
 
 fn read(document: &Value) -> Result<Document, String> {
-    serde_path_to_error::deserialize(document).map_err(|error| format!("{}: {}", error.path(), error.inner()))
+    serde_path_to_error::deserialize(document)
+        .map_err(|error| format!("{}: {}", error.path(), without_value(&error.inner().to_string())))
+}
+
+/// What serde says of a type, without the value that has it: `invalid type: integer, expected a string`.
+fn without_value(said: &str) -> String {
+    let value = said.find(['"', '`']).zip(said.rfind(", expected "));
+    match value.and_then(|(from, to)| Some((said.get(..from)?, said.get(to..)?))) {
+        Some((before, after)) => format!("{}{after}", before.trim_end()),
+        None => said.to_owned(),
+    }
 }
 
 impl Current {

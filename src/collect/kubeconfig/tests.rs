@@ -114,3 +114,30 @@ fn only_the_first_document_counts_and_duplicate_keys_are_no_error() {
     let (_folder, loaded) = load_texts(&["current-context: a\ncurrent-context: b\n---\ncurrent-context: c\n"]);
     assert_eq!(loaded.observed.found().unwrap().document["current-context"], "b");
 }
+
+#[test]
+fn debug_output_holds_no_secret() {
+    let with_proxy = KUBECONFIG.replace("certificate-authority:", "proxy-url: 'http://ada:swordfish@p.example', x:");
+    let (_folder, loaded) = load_texts(&[&with_proxy]);
+    let shown = format!("{loaded:?}");
+    assert!(shown.contains("bin/plugin"), "{shown}");
+    assert!(!shown.contains("swordfish"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_said_without_it() {
+    for (text, words) in [
+        (
+            "users: [{name: a, user: {token: 271828182845}}]",
+            "users[0].user.token: invalid type: integer, expected a string",
+        ),
+        (
+            "users: [{name: a, user: {exec: '271828182845'}}]",
+            "users[0].user.exec: invalid type: string, expected struct",
+        ),
+        ("'271828182845'", "a kubeconfig is a map, not a text"),
+    ] {
+        let message = load_texts(&[text]).1.observed.failure().unwrap().message.clone();
+        assert!(message.contains(words) && !message.contains("271828182845"), "{message}");
+    }
+}

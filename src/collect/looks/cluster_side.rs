@@ -77,9 +77,9 @@ impl Looks<'_> {
         let Some(cluster) = &current.cluster else {
             return not_tried("the context names no cluster entry that is there");
         };
-        let Some(user) = &current.user else { return not_tried("the context names no user entry that is there") };
         let endpoint = endpoint::of_kubeconfig(&cluster.content(), &self.proxies).map_err(Observed::Failed)?;
-        let user = user.content();
+        // For client-go a user entry that is not there is one without anything in it.
+        let user = current.user.as_ref().map(|user| user.content()).unwrap_or_default();
         let credential = match endpoint::stored_credential(&user) {
             Some(stored) => stored.map_err(Observed::Failed)?,
             None if user.exec.is_some() => match self.exec().await {
