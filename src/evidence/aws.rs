@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Observed, OtherFields};
+use super::{Observed, OtherFields, Unread, packed};
 
 /// The AWS side of the evidence.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -274,7 +274,7 @@ pub struct AccessEntryDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// Kubernetes groups.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "packed::optional_vec", skip_serializing_if = "Option::is_none")]
     pub kubernetes_groups: Option<Vec<String>>,
     /// When the entry was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -290,7 +290,8 @@ pub struct AccessEntryDetails {
     pub tags: Option<BTreeMap<String, String>>,
     /// Everything else.
     #[serde(flatten)]
-    pub other: OtherFields,
+    #[schemars(with = "OtherFields")]
+    pub other: Unread,
 }
 
 /// An access policy that is associated with an entry.

@@ -133,8 +133,8 @@ pub struct ObjectMeta {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<SmolStr>,
     /// Labels.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<SmolStr, SmolStr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Box<BTreeMap<SmolStr, SmolStr>>>,
     /// Everything else.
     #[serde(flatten)]
     #[schemars(with = "OtherFields")]

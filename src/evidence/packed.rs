@@ -1,4 +1,4 @@
-//! What keeps RBAC objects small, of which a cluster has ten thousands: fields that nobody reads, short lists.
+//! What keeps objects small of which a cluster has ten thousands: fields that nobody reads, short lists.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -33,7 +33,7 @@ impl Serialize for Unread {
 /// Reads a list. `Vec` makes room for four elements at once and leaves a hole behind when it is cut to size, while
 /// these lists mostly have one.
 pub(super) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Box<[T]>, D::Error> {
-    List::deserialize(deserializer).map(|List(list)| list)
+    List::deserialize(deserializer).map(|List(list)| list.into())
 }
 
 /// Reads a list, or `null`.
@@ -42,10 +42,19 @@ where
     T: Deserialize<'de>,
     D: Deserializer<'de>,
 {
+    Ok(optional_vec(deserializer)?.map(Vec::into))
+}
+
+/// The same as a `Vec`.
+pub(super) fn optional_vec<'de, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
     Option::<List<T>>::deserialize(deserializer).map(|list| list.map(|List(list)| list))
 }
 
-struct List<T>(Box<[T]>);
+struct List<T>(Vec<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -66,7 +75,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                     }
                     list.push(element);
                 }
-                Ok(List(list.into()))
+                Ok(List(list))
             }
         }
 

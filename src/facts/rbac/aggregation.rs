@@ -2,11 +2,11 @@
 //!
 //! The authorizer only reads the rules in the object. Where they differ, the controller has not run yet or cannot.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use smol_str::SmolStr;
 
-use crate::evidence::{LabelSelector, LabelSelectorRequirement, PolicyRule, RbacRole};
+use crate::evidence::{LabelSelector, LabelSelectorRequirement, ObjectMeta, PolicyRule, RbacRole};
 
 use super::RbacIndex;
 
@@ -31,7 +31,7 @@ impl<'a> RbacIndex<'a> {
         }
         let selected = self.lists.cluster_roles.items().iter().filter(|other| {
             other.metadata.name != role.metadata.name
-                && selectors.iter().any(|selector| selects(selector, &other.metadata.labels))
+                && selectors.iter().any(|selector| selects(selector, &other.metadata))
         });
         let wanted = distinct(selected.flat_map(|other| other.rules.iter().flatten()));
         let present = distinct(role.rules.iter().flatten());
@@ -59,14 +59,14 @@ fn is_valid(selector: &LabelSelector) -> bool {
     })
 }
 
-/// Whether the selector takes in an object with these labels; the empty selector takes in all.
-fn selects(selector: &LabelSelector, labels: &BTreeMap<SmolStr, SmolStr>) -> bool {
-    selector.match_labels.iter().all(|(label, value)| labels.get(label) == Some(value))
-        && selector.match_expressions.iter().all(|requirement| meets(requirement, labels))
+/// Whether the selector takes in an object by its labels; the empty selector takes in all.
+fn selects(selector: &LabelSelector, object: &ObjectMeta) -> bool {
+    let labelled = |label: &SmolStr| object.labels.as_ref().and_then(|labels| labels.get(label));
+    selector.match_labels.iter().all(|(label, value)| labelled(label) == Some(value))
+        && selector.match_expressions.iter().all(|requirement| meets(requirement, labelled(&requirement.key)))
 }
 
-fn meets(requirement: &LabelSelectorRequirement, labels: &BTreeMap<SmolStr, SmolStr>) -> bool {
-    let value = labels.get(&requirement.key);
+fn meets(requirement: &LabelSelectorRequirement, value: Option<&SmolStr>) -> bool {
     let listed = value.is_some_and(|value| requirement.values.contains(value));
     match requirement.operator.as_str() {
         "In" => listed,

@@ -154,7 +154,7 @@ fn role(dice: &mut Dice, metadata: ObjectMeta) -> RbacRole {
 fn cluster_role(dice: &mut Dice, name: String) -> RbacRole {
     let mut role = role(dice, meta(&name, None));
     for _ in 0..dice.below(3) {
-        role.metadata.labels.insert(dice.pick(LABELS).into(), dice.pick(LABEL_VALUES).into());
+        role.metadata.labels.get_or_insert_default().insert(dice.pick(LABELS).into(), dice.pick(LABEL_VALUES).into());
     }
     if dice.chance(25) {
         let cluster_role_selectors = (0..dice.below(3)).map(|_| selector(dice)).collect();
