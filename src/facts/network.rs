@@ -153,7 +153,7 @@ pub(crate) fn derive(
         Fact::Unknown(_) if obstacle::speaks_of_name(&pasted.text) => Fact::known(true, "target.symptom"),
         Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
     };
-    let proxy_is_in_the_way = proxy::is_in_the_way(pasted, &obstacle, &proxy);
+    let proxy_is_in_the_way = proxy::is_in_the_way(evidence, pasted, &obstacle, &proxy);
     NetworkFacts {
         dns: step(&network.dns, "network.dns", |_| Reach::Reached),
         tcp: step(&network.tcp, "network.tcp", |_| Reach::Reached),
@@ -252,9 +252,12 @@ fn answers(evidence: &Evidence) -> Fact<bool> {
     if let Some((observation, _)) = answered.iter().find(|(_, answer)| matches!(answer, obstacle::Request::Failed(_))) {
         return Fact::known(false, *observation);
     }
-    for (observation, failed) in
-        [("network.dns", evidence.network.dns.failure()), ("network.tcp", evidence.network.tcp.failure())]
-    {
+    let network = &evidence.network;
+    for (observation, failed) in [
+        ("network.dns", network.dns.failure()),
+        ("network.tcp", network.tcp.failure()),
+        ("network.tls", network.tls.failure()),
+    ] {
         if failed.is_some() {
             return Fact::known(false, observation);
         }

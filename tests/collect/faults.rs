@@ -6,6 +6,7 @@ use eks_doctor::collect::{NoProgress, Request, collect_blocking};
 use eks_doctor::diagnose::diagnose;
 use eks_doctor::evidence::{Evidence, Failure, Observed};
 use eks_doctor::report::{Certainty, Verdict};
+use eks_doctor::rule::Stage;
 use serde_json::json;
 
 use crate::server::{Fault, Reply, TlsFault};
@@ -210,7 +211,6 @@ fn assert_tls_is_blamed(fault: TlsFault, host: &str, evidence: &Evidence) {
     let confirmed = report.findings.iter().filter(|finding| finding.verdict == Certainty::Confirmed);
     let confirmed: Vec<&str> = confirmed.map(|finding| finding.id.as_str()).collect();
     let signed_by_others = [TlsFault::OtherAuthority, TlsFault::OtherName, TlsFault::Expired].contains(&fault);
-    // A proxy that connects and lets no TLS through is at fault itself, as far as can be seen from here.
     let expected: &[&str] = match host.split('.').next() {
         // What IAM would have told matters to nobody who is let in.
         Some("iam") => &[],
@@ -218,11 +218,18 @@ fn assert_tls_is_blamed(fault: TlsFault, host: &str, evidence: &Evidence) {
         Some("sts") if fault == TlsFault::Silence => &["credentials/sts-unreachable"],
         Some("sts" | "eks") => &[],
         _ if signed_by_others => &["network/tls-interception"],
-        _ => &["network/proxy"],
+        _ if fault == TlsFault::PlainHttp => &["network/proxy"],
+        // Whether the proxy or the server behind it breaks off cannot be seen from here.
+        _ => &[],
     };
     assert_eq!(confirmed, expected, "{fault:?} at {host}");
-    let blocked = host.contains(".gr7.");
+    let is_api_server = host.contains(".gr7.");
+    let blocked = is_api_server && !confirmed.is_empty();
     assert_eq!(report.verdict == Verdict::Blocked, blocked, "{fault:?} at {host}: {:?}", report.verdict);
+    if is_api_server {
+        assert_eq!(report.blocked_at, Some(Stage::Network), "{fault:?} at {host}");
+        assert_eq!(report.findings[0].id.split('/').next(), Some("network"), "{fault:?} at {host}");
+    }
 }
 
 /// The hosts that are asked only where somebody is locked out, or asks for more.

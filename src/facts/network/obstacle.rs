@@ -116,6 +116,7 @@ pub(crate) fn classify(failure: &Failure) -> Obstacle {
         return Obstacle::Proxy;
     }
     if has(&["<html", "<!doctype", "invalid character '<'", "looks like html", "first record does not look like a tls"])
+        || failure.code.as_deref() == Some("InvalidMessage")
     {
         return Obstacle::OtherServer;
     }
@@ -123,7 +124,7 @@ pub(crate) fn classify(failure: &Failure) -> Obstacle {
         Some("NXDOMAIN" | "ENOTFOUND" | "EAI_NONAME" | "EAI_AGAIN" | "SERVFAIL") => return Obstacle::Name,
         Some("Timeout" | "ETIMEDOUT" | "EHOSTUNREACH" | "ENETUNREACH") => return Obstacle::Timeout,
         Some("ECONNREFUSED") => return Obstacle::Refused,
-        Some("ECONNRESET" | "EPIPE") => return Obstacle::Closed,
+        Some("ECONNRESET" | "EPIPE" | "UnexpectedEof" | "AlertReceived") => return Obstacle::Closed,
         _ => {}
     }
     let by_words: [(Obstacle, &[&str]); 5] = [

@@ -84,6 +84,7 @@ fn is_exempt(list: &str, host: &str) -> bool {
 
 /// Whether the proxy takes the request and does not deliver it.
 pub(super) fn is_in_the_way(
+    evidence: &Evidence,
     pasted: &Pasted,
     obstacle: &Fact<Option<(Obstacle, String)>>,
     proxy: &Fact<Option<Proxy>>,
@@ -97,6 +98,10 @@ pub(super) fn is_in_the_way(
         _ if pasted.proves("network/proxy") => Fact::known(true, "target.symptom"),
         Fact::Known { value: Some(_), .. } if speaks && proxy.is(&None) => {
             Fact::unknown("network.proxy", "whether the way out is by a proxy that is not set here was not seen")
+        }
+        // Many proxies connect and then let nothing through, but so may the server behind them.
+        Fact::Known { value: Some(_), .. } if evidence.network.tcp.found().is_some() && !proxy.is(&None) => {
+            Fact::unknown("network.tls", "which of proxy and API server breaks the connection off cannot be seen")
         }
         Fact::Known { value: Some(_), .. } => proxy.clone().map(|proxy| proxy.is_some()),
         Fact::Unknown(unknown) => match proxy {
