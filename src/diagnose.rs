@@ -336,6 +336,9 @@ fn summary(facts: &Facts, verdict: Verdict, at: Option<rule::Stage>, findings: &
     match (verdict, findings.first()) {
         (Verdict::Healthy, _) => format!("{who} may {}.", facts.action.words),
         (Verdict::Blocked, Some(first)) => format!("{who} is stopped{stage}: {}.", first.title),
+        (_, Some(first)) if first.verdict == Certainty::Confirmed => {
+            format!("The API server lets {who} {}; proven all the same{stage}: {}.", facts.action.words, first.title)
+        }
         (_, Some(first)) => format!("Nothing is proven{stage}; the likeliest cause for {who}: {}.", first.title),
         (_, None) => format!("Nothing is proven{stage} for {who}, and no known cause fits what was seen."),
     }

@@ -82,6 +82,10 @@ facts! {
         "regionIsWrong" region_is_wrong: Fact<bool>,
         /// Whether the role in the exec entry is none that could be assumed.
         "roleIsWrong" role_is_wrong: Fact<bool>,
+        /// The command that the failing client runs for its token.
+        "command" command: Fact<Option<String>>,
+        /// Whether that is another one than the kubeconfig here names.
+        "isAnotherCommand" is_another_command: Fact<bool>,
         /// Exit status.
         "exitCode" exit_code: Fact<Option<i64>>,
         /// What it printed on standard error.
@@ -113,6 +117,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: 
         other => Fact::Unknown(why_unsettled(other, OBSERVATION)),
     };
     let program = evidence.target.program.as_ref();
+    let (command, is_another_command) = command(kubeconfig, pasted);
     ExecFacts {
         region_is_wrong: arguments::region_is_wrong(evidence, kubeconfig, &problem),
         role_is_wrong: arguments::role_is_wrong(kubeconfig, &problem),
@@ -120,7 +125,7 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: 
         outcome,
         message: problem.clone().map(|problem| problem.map(|(_, message)| message)),
         problem: problem.map(|problem| problem.map(|(problem, _)| problem)),
-        version: executable(evidence, kubeconfig).map(|found| found.and_then(|(_, version)| version)),
+        version: executable(evidence, &command).map(|found| found.and_then(|(_, version)| version)),
         answered_api_version: problem::answered_api_version(evidence, pasted),
         output_setting: problem::output_setting(evidence, kubeconfig),
         exit_code: match &evidence.exec {
@@ -137,7 +142,9 @@ pub(crate) fn derive(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: 
             }
             (_, path) => path.map(|path| path.unwrap_or_default().split(':').map(str::to_owned).collect()),
         },
-        found_at: executable(evidence, kubeconfig).map(|found| found.map(|(path, _)| path)),
+        found_at: executable(evidence, &command).map(|found| found.map(|(path, _)| path)),
+        command,
+        is_another_command,
     }
 }
 
@@ -170,7 +177,7 @@ fn outcome(evidence: &Evidence, kubeconfig: &KubeconfigFacts, pasted: &Pasted) -
             None => Fact::Unknown(why_unsettled(&evidence.exec, OBSERVATION)),
         },
         // It was not run; but a command that is nowhere cannot run.
-        not_tried @ Observed::NotTried(_) => match executable(evidence, kubeconfig) {
+        not_tried @ Observed::NotTried(_) => match executable(evidence, &kubeconfig.exec_command) {
             Fact::Known { value: None, source } => Fact::known(Some(ExecOutcome::CommandMissing), source),
             _ => match of_pasted(pasted) {
                 Some(outcome) => Fact::known(Some(outcome), pasted::OBSERVATION),
@@ -234,12 +241,27 @@ fn outcome_of_failure(failure: &Failure) -> Option<ExecOutcome> {
     }
 }
 
-/// Where the command of the exec entry is on this machine's PATH, and its version.
-fn executable(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Option<(String, Option<String>)>> {
+/// The command that the failing client runs, and whether it is another one than in the kubeconfig here: a pasted message
+/// names it as the kubeconfig of that client does, or by its full path.
+fn command(kubeconfig: &KubeconfigFacts, pasted: &Pasted) -> (Fact<Option<String>>, Fact<bool>) {
+    let here = &kubeconfig.exec_command;
+    let Some(stated) = &pasted.stated.exec_command else { return (here.clone(), here.clone().map(|_| false)) };
+    let name = |command: &str| command.rsplit(['/', '\\']).next().unwrap_or(command).to_owned();
+    match here.value() {
+        Some(Some(own)) if name(own) == name(stated) => (here.clone(), here.clone().map(|_| false)),
+        _ => {
+            let stated = Fact::known(Some(stated.clone()), pasted::OBSERVATION);
+            (stated, here.clone().map(|_| true))
+        }
+    }
+}
+
+/// Where a command is on this machine's PATH, and its version.
+fn executable(evidence: &Evidence, command: &Fact<Option<String>>) -> Fact<Option<(String, Option<String>)>> {
     let unknown = Fact::Unknown(Unknown {
         missing: why_unsettled(&Observed::<()>::NotTried(None), "environment.executables").missing,
     });
-    let Some(Some(command)) = kubeconfig.exec_command.value() else { return unknown };
+    let Some(Some(command)) = command.value() else { return unknown };
     match evidence.environment.executables.get(command) {
         Some(Observed::Found(found)) => {
             Fact::known(Some((found.path.clone(), found.version.clone())), "environment.executables")
@@ -252,7 +274,7 @@ fn executable(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Fact<Option<
 /// The command exists on this machine, but in no folder where the failing client looks.
 fn missing_for_program(evidence: &Evidence, kubeconfig: &KubeconfigFacts) -> Option<ExecOutcome> {
     let program = evidence.target.program.as_ref().filter(|program| !program.search_path.is_empty())?;
-    let executable = executable(evidence, kubeconfig);
+    let executable = executable(evidence, &kubeconfig.exec_command);
     let (path, _) = executable.value()?.as_ref()?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let searched = program.search_path.iter().any(|searched| searched.trim_end_matches('/') == folder);

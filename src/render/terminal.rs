@@ -108,7 +108,11 @@ impl Page<'_> {
         let (head, tone) = match self.report.verdict {
             Verdict::Healthy => ("Healthy".to_owned(), Tone::Good),
             Verdict::Blocked => (format!("Why: blocked{}", self.at()), Tone::Bad),
-            Verdict::Inconclusive => (format!("Inconclusive{}: nothing is proven", self.at()), Tone::Unsure),
+            Verdict::Inconclusive => {
+                let proven = self.report.findings.first().is_some_and(|first| first.verdict == Certainty::Confirmed);
+                let why = if proven { "the API server says yes" } else { "nothing is proven" };
+                (format!("Inconclusive{}: {why}", self.at()), Tone::Unsure)
+            }
         };
         writeln!(out, "{}", look.tone(tone, &head))?;
         let alone = self.report.findings.is_empty() || self.report.verdict == Verdict::Healthy;
