@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch as channel;
 
-use crate::evidence::{Environment, Evidence, EvidenceSchema, Executable, Logs, Observed, Target, Tool};
+use crate::evidence::{Environment, Evidence, EvidenceSchema, Executable, Kubeconfig, Logs, Observed, Target, Tool};
 
 mod aws;
 mod aws_config;
@@ -67,6 +67,15 @@ impl Default for Request {
             egress_address: None,
         }
     }
+}
+
+/// The kubeconfig of these surroundings, without its secrets. `path` and `context` are kubectl's flags.
+pub(crate) fn read_kubeconfig(
+    surroundings: &Surroundings,
+    path: Option<&Path>,
+    context: Option<&str>,
+) -> Observed<Kubeconfig> {
+    kubeconfig::load(surroundings, path, context).observed
 }
 
 /// Looks at everything that the request concerns. It ends within the request's time-out, or soon after `stop` is

@@ -94,7 +94,7 @@ impl Facts {
         let exec = exec::derive(evidence, &kubeconfig, &pasted);
         let asked_action = authorization::asking::asked_action(evidence, &pasted);
         let is_asked = asked_action.is_some();
-        let asked = action::as_requested(&asked_action.unwrap_or_else(default_action));
+        let asked = action::as_requested(&asked_action.unwrap_or_else(|| default_action(evidence)));
         let symptom = observed_symptom::derive(evidence, &pasted, &asked);
         let cluster = cluster::derive(evidence, &pasted, &kubeconfig);
         let network = network::derive(evidence, &pasted, &kubeconfig, &cluster);
@@ -144,11 +144,11 @@ impl Facts {
 }
 
 /// What is looked at if nothing was asked for: the first thing that people type.
-pub fn default_action() -> Action {
+pub fn default_action(evidence: &Evidence) -> Action {
     Action {
         verb: "list".to_owned(),
         resource: Some("pods".to_owned()),
-        namespace: Some("default".to_owned()),
+        namespace: Some(kubeconfig::namespace(evidence)),
         ..Action::default()
     }
 }

@@ -85,6 +85,26 @@ fn the_run_in_the_readme_is_true() {
     assert!(readme.contains(shown.trim_end()), "the README shows another run than this:\n{shown}");
 }
 
+/// As for `kubectl`, which takes the namespace of the context.
+#[test]
+fn an_action_without_a_namespace_is_in_that_of_the_context() {
+    let contexts = "contexts: [{ name: a, context: { namespace: team } }, { name: b, context: {} }]";
+    let document = format!(
+        "schema: eks-doctor/evidence/v1\nkubeconfig: {{ found: {{ document: {{ {contexts}, current-context: a }} }} }}\n"
+    );
+    let asked = |more: &[&str]| {
+        let args = ["check", "--evidence", "-", "--output", "json"];
+        let run = run_with_input(&[&args[..], more].concat(), document.as_bytes());
+        let report: serde_json::Value = serde_json::from_str(&run.out).unwrap_or_else(|_| panic!("{}", run.err));
+        report["authorization"]["action"]["namespace"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(asked(&["--action", "get pods"]), "team");
+    assert_eq!(asked(&["--action", "get pods", "--context", "b"]), "default");
+    assert_eq!(asked(&["--action", "get pods -n dev"]), "dev");
+    assert_eq!(asked(&["--action", "get nodes"]), "");
+    assert_eq!(asked(&[]), "team");
+}
+
 #[test]
 fn json_is_the_only_thing_on_standard_output() {
     let run = run(&["demo", "mapping/role-path", "--output", "json"]);

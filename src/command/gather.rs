@@ -10,19 +10,15 @@ use crate::{
     collect::{self, Surroundings},
     error::{Error, InputError},
     evidence::{Evidence, Observed, Target},
-    facts::action,
+    facts::{action, kubeconfig},
 };
 
 /// Looks at the world; tells of every call if it is to be `verbose`.
 pub(super) fn look_around(args: &LookArgs, verbose: bool) -> Result<Evidence, Error> {
-    let mut target = Target {
-        context: args.context.clone(),
-        cluster: args.cluster.clone(),
-        region: args.region.clone(),
-        profile: args.profile.clone(),
-        ..Target::default()
-    };
-    ask(args, &mut target)?;
+    let surroundings = Surroundings::of_this_process();
+    let kubeconfig = collect::read_kubeconfig(&surroundings, args.kubeconfig.as_deref(), args.context.as_deref());
+    let target = Target { profile: args.profile.clone(), ..Target::default() };
+    let Evidence { target, .. } = ask(args, Evidence { target, kubeconfig, ..Evidence::default() })?;
     let defaults = collect::Request::default();
     let request = collect::Request {
         target,
@@ -31,7 +27,6 @@ pub(super) fn look_around(args: &LookArgs, verbose: bool) -> Result<Evidence, Er
         logs: args.logs,
         egress_address: args.egress_address,
     };
-    let surroundings = Surroundings::of_this_process();
     let progress = progress::Lines::on_stderr(verbose);
     let interrupted = async {
         // Without a handler Ctrl-C ends the process at once, which is what it did before.
@@ -45,23 +40,31 @@ pub(super) fn look_around(args: &LookArgs, verbose: bool) -> Result<Evidence, Er
 }
 
 /// Puts what the command line asks into the target of the diagnosis.
-fn ask(args: &LookArgs, target: &mut Target) -> Result<(), Error> {
-    if let Some(arn) = &args.principal {
-        target.principal = Some(arn.clone());
-    }
-    if let Some(words) = &args.action {
-        let parsed = action::parse(words).map_err(|error| Error::Usage {
-            message: format!("--action '{words}': {} (column {})", error.problem, error.column),
-            help: error.help.or_else(|| Some("write it as for `kubectl auth can-i`: 'get pods -n dev'".to_owned())),
-        })?;
-        target.action = Some(parsed.in_namespace("default"));
+fn ask(args: &LookArgs, mut evidence: Evidence) -> Result<Evidence, Error> {
+    let target = &mut evidence.target;
+    for (asked, known) in [
+        (&args.context, &mut target.context),
+        (&args.cluster, &mut target.cluster),
+        (&args.region, &mut target.region),
+        (&args.principal, &mut target.principal),
+    ] {
+        if asked.is_some() {
+            known.clone_from(asked);
+        }
     }
     target.symptom = match args.error.as_deref() {
         None => target.symptom.take(),
         Some("-") => Some(read_lossy_stdin()?),
         Some(text) => Some(text.to_owned()),
     };
-    Ok(())
+    if let Some(words) = &args.action {
+        let parsed = action::parse(words).map_err(|error| Error::Usage {
+            message: format!("--action '{words}': {} (column {})", error.problem, error.column),
+            help: error.help.or_else(|| Some("write it as for `kubectl auth can-i`: 'get pods -n dev'".to_owned())),
+        })?;
+        evidence.target.action = Some(parsed.in_namespace(&kubeconfig::namespace(&evidence)));
+    }
+    Ok(evidence)
 }
 
 /// Reads and merges the files of `--evidence`.
@@ -86,18 +89,7 @@ pub(super) fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
     if let Some(address) = args.look.egress_address {
         evidence.network.egress_address = Observed::Found(address.to_string());
     }
-    let target = &mut evidence.target;
-    ask(&args.look, target)?;
-    for (asked, known) in [
-        (&args.look.context, &mut target.context),
-        (&args.look.cluster, &mut target.cluster),
-        (&args.look.region, &mut target.region),
-    ] {
-        if asked.is_some() {
-            known.clone_from(asked);
-        }
-    }
-    Ok(evidence)
+    ask(&args.look, evidence)
 }
 
 /// Writes evidence to a file.

@@ -184,6 +184,11 @@ impl<'a> Look<'a> {
     }
 }
 
+/// The namespace of a request that names none, as kubectl takes it.
+pub(crate) fn namespace(evidence: &Evidence) -> String {
+    text(Look::at(evidence).selected.context, "namespace").unwrap_or_else(|| "default".to_owned())
+}
+
 /// Derives the room.
 pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted) -> KubeconfigFacts {
     let look = Look::at(evidence);

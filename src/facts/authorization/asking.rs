@@ -56,7 +56,7 @@ pub(crate) fn asked_action(evidence: &Evidence, pasted: &Pasted) -> Option<Actio
 
 /// Whether what the API server said about the target action is about the action under diagnosis.
 pub(crate) fn is_about(evidence: &Evidence, asked: &Action) -> bool {
-    let target = evidence.target.action.clone().unwrap_or_else(crate::facts::default_action);
+    let target = evidence.target.action.clone().unwrap_or_else(|| crate::facts::default_action(evidence));
     action::as_requested(&target) == *asked
 }
 
