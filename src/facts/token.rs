@@ -269,7 +269,7 @@ fn decode(payload: &str) -> Result<String, usize> {
     if count == 6 {
         return Err(payload.len().saturating_sub(1));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(go_text::from_bytes(&bytes))
 }
 
 #[cfg(test)]
