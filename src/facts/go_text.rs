@@ -14,6 +14,19 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes of [`from_bytes`].
+pub(crate) fn bytes_of(character: char) -> Vec<u8> {
+    if is_stand_in(character) {
+        return vec![(u32::from(character) & 0xff) as u8];
+    }
+    character.to_string().into_bytes()
+}
+
+/// A text in which every stand-in of [`from_bytes`] is a replacement character.
+pub(crate) fn shown(text: &str) -> String {
+    text.replace(is_stand_in, "\u{fffd}")
+}
+
 fn is_stand_in(character: char) -> bool {
     u32::from(character) >= BYTE_STAND_INS + 0x80
 }

@@ -93,7 +93,7 @@ pub struct StsRequest {
 
 impl Rejection {
     pub(crate) fn format(message: impl Into<String>) -> Self {
-        Self { kind: RejectionKind::Format, message: message.into() }
+        Self { kind: RejectionKind::Format, message: go_text::shown(&message.into()) }
     }
 
     pub(crate) fn sts(message: impl Into<String>) -> Self {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, Span, StrInput, StructureStyle, Tag};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, StructureStyle, Tag};
 
 mod dialect;
 
@@ -58,8 +58,10 @@ struct Builder<'a> {
     root: Option<NodeId>,
     /// Up to where the text has been searched for tabs that indent.
     searched: usize,
-    /// At which byte the latest scalar or alias ends.
+    /// At which byte the latest scalar or alias ends, or the beginning of the latest collection if that is later.
     node_end: usize,
+    /// At which byte the latest scalar or alias ends.
+    text_end: usize,
 }
 
 /// A collection that is not closed yet.
@@ -93,6 +95,7 @@ impl<'a> Builder<'a> {
             root: None,
             searched: 0,
             node_end: 0,
+            text_end: 0,
         }
     }
 
@@ -138,6 +141,7 @@ impl<'a> Builder<'a> {
     fn node(&mut self, event: Event<'_>, span: &Span) -> Result<(), Failure> {
         let place = start_of(span);
         let refuse = |message: &str| Err(refusal(place, message));
+        let is_block_scalar = matches!(event, Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..));
         let (content, anchor, tag, style) = match event {
             Event::Scalar(text, style, anchor, tag) => (self.scalar(text, style, span)?, anchor, tag, None),
             Event::SequenceStart(style, anchor, tag) => (Content::Sequence(Vec::new()), anchor, tag, Some(style)),
@@ -183,6 +187,7 @@ impl<'a> Builder<'a> {
         let id = NodeId(self.nodes.len());
         let is_sequence = matches!(content, Content::Sequence(_));
         let first_line = span.tag_span().map_or(span.start, |tag| tag.start).line();
+        let first_line = if is_block_scalar { self.last_line_before(span).min(first_line) } else { first_line };
         self.nodes.push(Node { place, first_line, tag: tag.as_deref().map(full_tag).unwrap_or_default(), content });
         if anchor > 0 {
             self.anchors.insert(anchor, id);
@@ -205,9 +210,9 @@ impl<'a> Builder<'a> {
 
     fn attach(&mut self, id: NodeId, span: &Span) -> Result<(), Failure> {
         let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
-        let end = span.end.byte_offset().unwrap_or_default();
+        self.node_end = span.end.byte_offset().unwrap_or_default();
         if matches!(self.nodes[id.0].content, Content::Scalar { .. } | Content::Alias { .. }) {
-            self.node_end = end;
+            self.text_end = self.node_end;
         }
         let Some(parent) = self.open.last_mut() else {
             self.root.get_or_insert(id);
@@ -219,7 +224,7 @@ impl<'a> Builder<'a> {
             parent.key = Some(id);
             parent.key_is_explicit = before.trim_end().ends_with('?');
             parent.key_line = span.tag_span().map_or(span.start, |tag| tag.start).line();
-            parent.key_end = end;
+            parent.key_end = self.node_end;
         }
         match key {
             Some(key) if in_flow => self.check_flow_key(key, span)?,

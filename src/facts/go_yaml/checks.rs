@@ -208,7 +208,7 @@ impl Document {
         };
         let tag = if tag.is_empty() { own_tag.to_owned() } else { scalar::short_tag(tag) };
         let value = match text.as_bytes().get(..7) {
-            _ if matches!(tag.as_str(), "!!seq" | "!!map") => String::new(),
+            _ if matches!(tag.as_str(), "!!seq" | "!!map") => text.to_owned(),
             Some(beginning) if text.len() > 10 => format!(" `{}...`", scalar::as_text(beginning)),
             _ => format!(" `{text}`"),
         };

@@ -32,6 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     if !rest.starts_with('/') {
         if !url.scheme.is_empty() {
             // Opaque: there is neither host nor path.
+            unescape(fragment, Mode::Path)?;
             return Ok(url);
         }
         if rest.split('/').next().is_some_and(|segment| segment.contains(':')) {

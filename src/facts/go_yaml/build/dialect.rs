@@ -1,6 +1,7 @@
 //! Where yaml.v2 and the YAML 1.2 parser see different syntax: tabs, tags, keys of flow mappings, the end of the document.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
@@ -15,7 +16,8 @@ impl<'a> Builder<'a> {
         let range = span.byte_range().unwrap_or_default();
         let written = self.text.get(range.clone()).unwrap_or_default();
         let is_verbatim = written.starts_with("!<");
-        if !is_verbatim && !written.chars().all(is_tag_character) {
+        let characters = written.strip_prefix("!<").map_or(written, |verbatim| verbatim.trim_end_matches('>'));
+        if !characters.chars().all(is_tag_character) {
             return Err(refusal(start_of(span), "did not find expected whitespace or line break"));
         }
         let behind = self.text.get(range.end..).unwrap_or_default();
@@ -76,6 +78,9 @@ impl<'a> Builder<'a> {
             let repair = Some(Repair::cut(self.text, range.start));
             return Err(Failure { repair, ..refusal(place, "did not find expected <document start>") });
         }
+        if in_block && self.has_tabs && self.tab_in_block_indentation(&range) {
+            return refuse("found a tab character where an indentation space is expected");
+        }
         let last_line = self.text.rsplit('\n').next().unwrap_or_default();
         if in_block && range.end >= self.text.len() && !last_line.trim().is_empty() && text.ends_with('\n') {
             text.pop();
@@ -108,7 +113,7 @@ impl<'a> Builder<'a> {
             let line = line.trim_start_matches([' ', ']', '}', ',', ':', '-', '?']);
             line.is_empty() || line.starts_with('#')
         };
-        let behind = self.text.get(self.node_end..).unwrap_or_default();
+        let behind = self.text.get(self.text_end..).unwrap_or_default();
         let Some(line) = behind.lines().skip(1).find(|line| !is_nothing(line)) else { return Ok(()) };
         match line.strip_prefix('%').and_then(directive::fault) {
             Some(message) => Err(YamlError { place: None, message: message.to_owned() }),
@@ -134,7 +139,7 @@ impl<'a> Builder<'a> {
     /// Whether a tab follows the dash of this item of a block sequence.
     pub(super) fn follows_tab(&self, span: &Span) -> bool {
         let start = span.start.byte_offset().unwrap_or_default();
-        let gap = self.text.get(self.node_end..start).unwrap_or_default();
+        let gap = self.text.get(self.text_end..start).unwrap_or_default();
         gap.lines().any(|line| {
             let dashes = line.trim_start_matches([' ', '?', ':']);
             let mut rest = dashes;
@@ -150,6 +155,26 @@ impl<'a> Builder<'a> {
         let block = self.open.iter().rev().find(|collection| collection.is_block);
         let indent = block.map_or(0, |block| self.nodes[block.id.0].place.column);
         self.space_behind(end).split('\n').skip(1).any(|line| line.find('\t').is_some_and(|column| column < indent))
+    }
+
+    /// The last line before a node that is not empty: that of the `|` of a block scalar.
+    pub(super) fn last_line_before(&self, span: &Span) -> usize {
+        let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
+        let gap = before.get(before.trim_end().len()..).unwrap_or_default();
+        span.start.line() - gap.matches('\n').count()
+    }
+
+    /// Whether a line of a block scalar, or an empty one behind it, has a tab where its blanks belong.
+    fn tab_in_block_indentation(&self, range: &Range<usize>) -> bool {
+        let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let start = self.text.get(..range.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+        let written = self.text.get(start..range.end).unwrap_or_default();
+        let Some(indent) = written.lines().filter(|line| !line.trim().is_empty()).map(blanks).min() else {
+            return false;
+        };
+        let behind = self.text.get(range.end..).unwrap_or_default();
+        let empty = behind.lines().take_while(|line| line.trim().is_empty());
+        written.lines().chain(empty).any(|line| blanks(line) < indent && line.trim_start_matches(' ').starts_with('\t'))
     }
 
     /// What yaml.v2 sees differently in a key of a flow mapping, now that its value has come.
@@ -279,6 +304,11 @@ impl<'a> Builder<'a> {
     fn ends_at(&self, end: usize, place: Place) -> bool {
         let (before, behind) = self.text.split_at_checked(end).unwrap_or_default();
         let inside = self.open.first().is_some_and(|root| place.column >= self.nodes[root.id.0].place.column);
+        let line = behind.lines().next().unwrap_or_default();
+        let continues = line.contains(": ") || line.ends_with(':') || matches!(line.get(..2), Some("- " | "? "));
+        if self.open.is_empty() && (continues || matches!(line, "-" | "?")) {
+            return false;
+        }
         let starts_token = !behind.starts_with([':', '@', '`', '%', '|', '>', '&', '*', '!', '\'', '"']);
         let complete = !self.open.is_empty() || before.trim_end().ends_with([']', '}', '\'', '"']);
         !inside && complete && starts_token && self.open.iter().all(|collection| collection.is_block)
@@ -398,6 +428,11 @@ mod tests {
             "-\ta",
             "- \t\n\n  a",
             "- a:\n  -\t a",
+            "- !<a#b> c",
+            "# a\n- \"a\" b",
+            "'a'- ",
+            "[a] b: c",
+            "- >\n a\n\t\n- b",
             "- a\n%FOO",
             "[a]\n%YAML 1.x",
             " %YAML 1.1\n---\n- a",
