@@ -17,6 +17,7 @@ use std::borrow::Cow;
 
 mod build;
 mod checks;
+mod directive;
 mod scalar;
 mod source;
 
@@ -56,6 +57,8 @@ pub(crate) struct NodeId(usize);
 #[derive(Debug)]
 struct Node {
     place: Place,
+    /// The line in which it begins with its anchor and tag.
+    first_line: usize,
     tag: String,
     content: Content,
 }

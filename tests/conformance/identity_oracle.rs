@@ -133,3 +133,42 @@ fn expected(kind: &str, vector: &Value, answered: &Value) -> Value {
     }
     expected
 }
+
+#[test]
+#[ignore = "temporary"]
+fn temp_file() {
+    let text = std::fs::read_to_string(std::env::var("VECTORS").unwrap()).unwrap();
+    let vectors: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut out = String::new();
+    for vector in &vectors {
+        let difference = match serde_json::from_value::<AnyVector>(vector.clone()) {
+            Ok(v) => v.difference(),
+            Err(error) => Some(format!("{error}")),
+        };
+        if let Some(difference) = difference {
+            out += &format!("{}\n", json!({"vector": vector, "difference": difference}));
+        }
+    }
+    std::fs::write(std::env::var("OUT").unwrap(), out).unwrap();
+    println!("{} vectors", vectors.len());
+}
+
+#[test]
+#[ignore = "temporary"]
+fn temp_seeds() {
+    for seed in 1000..1000 + std::env::var("SEEDS").unwrap().parse::<u64>().unwrap() {
+        let questions = [
+            questions::logins(10000, seed * 3),
+            questions::arns(10000, seed * 3 + 1),
+            questions::tokens(5000, seed * 3 + 2),
+        ]
+        .concat();
+        let vectors = answered(questions);
+        let d = differences(&vectors);
+        println!("seed {seed}: {} questions, {} differ", vectors.len(), d.len());
+        for (id, text) in d.iter().take(10) {
+            let v = vectors.iter().find(|v| v["id"] == id.as_str()).unwrap();
+            println!("{v}\n {text}");
+        }
+    }
+}
