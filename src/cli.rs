@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
 /// Says why a principal is Unauthorized or Forbidden on an Amazon EKS cluster, and what to type to fix it.
 ///
@@ -118,22 +118,22 @@ pub struct ReportArgs {
 #[derive(Debug, Args)]
 pub struct LookArgs {
     /// The kubeconfig context; the current one if left out.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub context: Option<String>,
     /// The kubeconfig file, as for kubectl.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// The name of the EKS cluster; that of the kubeconfig context if left out.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub cluster: Option<String>,
     /// The AWS region of the cluster.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub region: Option<String>,
     /// The AWS profile.
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
     /// Diagnose somebody else: the ARN of an IAM role or user, or of a role session.
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = NonEmptyStringValueParser::new())]
     pub principal: Option<String>,
     /// What should be possible, as for `kubectl auth can-i`: 'get pods -n dev'.
     #[arg(long, value_name = "WORDS")]
@@ -145,7 +145,7 @@ pub struct LookArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub egress_address: Option<IpAddr>,
     /// How many seconds looking may take; 10 if left out.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<f64>,
     /// Also read the authenticator's log lines from CloudWatch, where they are switched on.
     #[arg(long)]

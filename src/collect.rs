@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch as channel;
 
 use crate::evidence::{Environment, Evidence, EvidenceSchema, Executable, Kubeconfig, Logs, Observed, Target, Tool};
+use crate::facts::action::ParsedAction;
+use crate::facts::kubeconfig::namespace;
 
 mod aws;
 mod aws_config;
@@ -17,6 +19,7 @@ mod credentials;
 mod endpoint;
 mod exec;
 mod failure;
+mod file;
 mod http;
 mod ini;
 mod kubeconfig;
@@ -47,6 +50,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Request {
     /// What the diagnosis is about, as far as it was said.
     pub target: Target,
+    /// The action in question. Where it names no namespace, that of the kubeconfig's context is put into the target.
+    pub action: Option<ParsedAction>,
     /// The kubeconfig to read instead of those that the environment names.
     pub kubeconfig: Option<PathBuf>,
     /// How long the whole run may take.
@@ -61,21 +66,13 @@ impl Default for Request {
     fn default() -> Self {
         Self {
             target: Target::default(),
+            action: None,
             kubeconfig: None,
             timeout: DEFAULT_TIMEOUT,
             logs: false,
             egress_address: None,
         }
     }
-}
-
-/// The kubeconfig of these surroundings, without its secrets. `path` and `context` are kubectl's flags.
-pub(crate) fn read_kubeconfig(
-    surroundings: &Surroundings,
-    path: Option<&Path>,
-    context: Option<&str>,
-) -> Observed<Kubeconfig> {
-    kubeconfig::load(surroundings, path, context).observed
 }
 
 /// Looks at everything that the request concerns. It ends within the request's time-out, or soon after `stop` is
@@ -126,6 +123,7 @@ async fn look_at_everything(request: &Request, surroundings: &Surroundings, watc
     let selected = aws_config::selected_profile(request.target.profile.as_deref(), surroundings);
     let kubeconfig = kubeconfig::load(surroundings, request.kubeconfig.as_deref(), request.target.context.as_deref());
     watch.note("kubeconfig", &kubeconfig.observed);
+    let request = &in_namespace(request, &kubeconfig.observed);
     let hints = kubeconfig.current.as_ref().map(|current| current.hints()).unwrap_or_default();
     let region = request.target.region.clone().or(hints.region).or_else(|| region(surroundings, &config, &selected));
     let cluster_name = request.target.cluster.clone().or(hints.cluster);
@@ -175,6 +173,17 @@ async fn look_at_everything(request: &Request, surroundings: &Surroundings, watc
         logs: Logs { authenticator: lines },
         calls: Vec::new(),
     }
+}
+
+/// The request with its action in the namespace where kubectl would ask for it. The kubeconfig may be a pipe, which can
+/// be read once only.
+fn in_namespace(request: &Request, kubeconfig: &Observed<Kubeconfig>) -> Request {
+    let mut request = request.clone();
+    if let Some(action) = &request.action {
+        let context = request.target.context.as_deref();
+        request.target.action = Some(action.in_namespace(&namespace(kubeconfig, context)));
+    }
+    request
 }
 
 /// What was asked, without secrets in the pasted text.

@@ -46,7 +46,7 @@ pub fn run(cli: Cli) -> u8 {
     };
     result.unwrap_or_else(|error| {
         // If standard error is closed there is nobody left to tell.
-        let _ = writeln!(io::stderr().lock(), "{error}");
+        let _ = writeln!(io::stderr().lock(), "{}", look.visible(&error.to_string()));
         UNUSABLE
     })
 }

@@ -148,7 +148,7 @@ pub fn default_action(evidence: &Evidence) -> Action {
     Action {
         verb: "list".to_owned(),
         resource: Some("pods".to_owned()),
-        namespace: Some(kubeconfig::namespace(evidence)),
+        namespace: Some(kubeconfig::namespace(&evidence.kubeconfig, evidence.target.context.as_deref())),
         ..Action::default()
     }
 }

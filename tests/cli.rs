@@ -204,6 +204,9 @@ fn input_that_cannot_be_used_is_refused_with_place_and_help() {
         words(&["check", "--evidence", &path("prod.json"), "--action", "gte pods -n"]),
         words(&["check", "--evidence", "-", "--error", "-"]),
         words(&["check", "--timeout", "never"]),
+        words(&["check", "--timeout", "-1"]),
+        words(&["check", "--region", ""]),
+        words(&["check", "--action", "get \u{1b}[31m pods"]),
         words(&["demo", "mapping/role-pth"]),
         words(&["demo", "mapping/none", "--rules", &path("rules")]),
         words(&["rules", "lint", &path("rules")]),
@@ -215,7 +218,7 @@ fn input_that_cannot_be_used_is_refused_with_place_and_help() {
     for call in calls {
         let run = run(&call.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!((run.status, run.out.as_str()), (2, ""), "{call:?}\n{}", run.err);
-        let call = call.join(" ").replace(&folder.path().display().to_string(), "");
+        let call = call.join(" ").replace(&folder.path().display().to_string(), "").replace('\u{1b}', "ESC");
         said.push_str(&format!("$ eks-doctor {call}\n{}\n", run.err.replace(&folder.path().display().to_string(), "")));
     }
     insta::assert_snapshot!(said);

@@ -56,7 +56,7 @@ pub(super) fn credentials_accepted(facts: &Facts) -> Judgement {
             })
         }
         Some(None) => {
-            let caller = text(&credentials.caller).unwrap_or("the caller");
+            let caller = text(&credentials.caller).or(text(&facts.exec.caller)).unwrap_or("the caller");
             let provider = credentials.provider.value().copied().flatten();
             let profile = text(&credentials.profile).filter(|_| {
                 provider.is_some_and(|provider| provider != crate::facts::credentials::Provider::Environment)

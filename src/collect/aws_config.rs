@@ -2,8 +2,6 @@
 //! what it sets. The files follow the rules of Python's `configparser`, not those of the SDKs, because `aws` is what
 //! makes most tokens.
 
-#![expect(clippy::disallowed_methods, reason = "this is where the configuration files are read")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -181,7 +179,7 @@ fn read_file(path: &Path) -> Result<Option<BTreeMap<String, Section>>, Failure> 
     if !path.is_file() {
         return Ok(None);
     }
-    let bytes = match std::fs::read(path) {
+    let bytes = match super::file::read(path) {
         Ok(bytes) => bytes,
         Err(error) => return Err(failure(super::failure::os_code(&error), error.to_string())),
     };
@@ -194,6 +192,7 @@ fn read_file(path: &Path) -> Result<Option<BTreeMap<String, Section>>, Failure> 
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the files to be read are written here")]
 mod tests {
     use super::super::surroundings::tests::surroundings;
     use super::*;

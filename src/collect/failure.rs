@@ -1,6 +1,7 @@
 //! Turns errors of the operating system, of TLS and of HTTP into [`Failure`]s: the real reason from the bottom of the
 //! chain, a code that can be compared, and the words.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -36,8 +37,20 @@ pub(crate) fn of_error(operation: &str, error: &(dyn Error + 'static)) -> Failur
         Some("InvalidMessage") => " (the other side does not speak TLS)",
         _ => "",
     };
-    let message = format!("{}{meaning}", redact::scrub(&chain(error).join(": ")));
+    let message = chain(error).join(": ");
+    let message = format!("{}{meaning}", redact::scrub(&without_request(&message)));
     Failure { operation: Some(operation.to_owned()), code, message, ..Failure::default() }
+}
+
+/// The AWS SDK prints a whole request, as it looks in Rust, where an endpoint is no URL.
+fn without_request(message: &str) -> Cow<'_, str> {
+    match message
+        .split_once(" to request `Request {")
+        .and_then(|(before, rest)| Some((before, rest.rsplit_once("}`")?.1)))
+    {
+        Some((before, after)) => Cow::Owned(format!("{before}{after}")),
+        None => Cow::Borrowed(message),
+    }
 }
 
 /// The texts of an error and of its sources, each once.
@@ -90,6 +103,8 @@ pub(crate) fn name_code(text: &str) -> Option<&'static str> {
 
 /// The `errno` name of an operating system's error.
 pub(crate) fn os_code(error: &io::Error) -> Option<String> {
+    /// `ENOEXEC`, which Rust has no kind for: the same on Linux and the BSDs.
+    const NO_EXECUTABLE_FORMAT: i32 = 8;
     let name = match error.kind() {
         io::ErrorKind::NotFound => "ENOENT",
         io::ErrorKind::PermissionDenied => "EACCES",
@@ -104,6 +119,7 @@ pub(crate) fn os_code(error: &io::Error) -> Option<String> {
         io::ErrorKind::IsADirectory => "EISDIR",
         io::ErrorKind::TimedOut => TIMEOUT,
         io::ErrorKind::UnexpectedEof => "UnexpectedEof",
+        _ if cfg!(unix) && error.raw_os_error() == Some(NO_EXECUTABLE_FORMAT) => "ENOEXEC",
         _ => return error.raw_os_error().map(|number| format!("errno {number}")),
     };
     Some(name.to_owned())
@@ -150,6 +166,12 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_that_is_no_url_is_told_without_the_request() {
+        let text = "failed to apply endpoint `x` to request `Request { body: SdkBody { .. }, headers: {} }`: no scheme";
+        assert_eq!(of_error("eks:ListClusters", &Layer(text, None)).message, "failed to apply endpoint `x`: no scheme");
+    }
+
+    #[test]
     fn names_that_do_not_resolve_are_told_from_resolvers_that_fail() {
         let lookup = |text: &str| io::Error::other(format!("failed to lookup address information: {text}"));
         let code = |text: &str| of_error("dns:lookup", &lookup(text)).code;
@@ -161,6 +183,8 @@ mod tests {
     fn operating_system_errors_have_their_names() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(of_error("tcp:connect", &refused).code.as_deref(), Some("ECONNREFUSED"));
+        #[cfg(unix)]
+        assert_eq!(os_code(&io::Error::from_raw_os_error(8)).as_deref(), Some("ENOEXEC"));
         assert_eq!(
             timed_out("tcp:connect", "192.0.2.1:443", Duration::from_millis(1500)).message,
             "no answer from 192.0.2.1:443 within 1.5 s"

@@ -196,7 +196,7 @@ fn roots(surroundings: &Surroundings, ca_bundle: Option<&str>) -> Result<RootCer
 }
 
 fn bundle(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    let pem = super::file::read(path).map_err(|error| error.to_string())?;
     certificates(&pem)
 }
 

@@ -123,7 +123,8 @@ impl Reader {
         let (name, value) = match content.split_once(['=', ':']) {
             Some((name, value)) if !name.trim().is_empty() => (name.trim_end().to_lowercase(), value.trim()),
             _ => {
-                self.malformed.get_or_insert(format!("line {number}: contains parsing errors: {content:?}"));
+                // The line is not repeated: it may be a secret that lost its delimiter.
+                self.malformed.get_or_insert(format!("line {number}: contains parsing errors: no \"=\" after a name"));
                 return Ok(());
             }
         };
@@ -153,7 +154,7 @@ fn value(lines: &[String]) -> Result<Value, String> {
     let ends = ['\n', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
     let settings = text.split(ends).map(str::trim).filter(|line| !line.is_empty());
     let settings = settings.map(|line| {
-        let (name, value) = line.split_once('=').ok_or_else(|| format!("nested line without \"=\": {line:?}"))?;
+        let (name, value) = line.split_once('=').ok_or("nested line without \"=\"")?;
         Ok((name.trim().to_owned(), value.trim().to_owned()))
     });
     settings.collect::<Result<_, String>>().map(Value::Nested)
@@ -205,6 +206,14 @@ mod tests {
             assert!(error.starts_with(line), "{file:?}: {error}");
         }
         assert!(parse("[a]\nb =\n  nonsense\n").is_err());
+    }
+
+    #[test]
+    fn errors_repeat_no_line_that_may_be_a_secret() {
+        for file in ["[a]\naws_secret_access_key swordfish\n", "[a]\naws_session_token =\n  swordfish\n"] {
+            let error = parse(file).unwrap_err();
+            assert!(!error.contains("swordfish"), "{error}");
+        }
     }
 
     #[test]

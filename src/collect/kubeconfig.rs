@@ -1,8 +1,7 @@
 //! The kubeconfig, found and merged as kubectl does it: which files, which entry wins, what relative paths mean. A
 //! broken file is described with its line instead of hiding everything behind one error.
 
-#![expect(clippy::disallowed_methods, reason = "this is where the kubeconfig is read")]
-
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -75,7 +74,7 @@ fn read(path: &Path) -> Result<Option<Value>, Failure> {
         message: redact::scrub(&format!("error loading config file \"{}\": {what}", path.display())).into_owned(),
         ..Failure::default()
     };
-    let bytes = match std::fs::read(path) {
+    let bytes = match super::file::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failure(os_code(&error), error.to_string())),
@@ -152,9 +151,10 @@ fn merge(documents: impl Iterator<Item = Value>) -> Value {
             let is_list = LISTS.iter().any(|(list, _)| *list == key);
             match (merged.get_mut(&key), value) {
                 (Some(Value::Array(known)), Value::Array(more)) if is_list => {
-                    let names: Vec<Value> = known.iter().filter_map(|entry| entry.get("name").cloned()).collect();
+                    let name = |entry: &Value| entry.get("name").and_then(Value::as_str).map(str::to_owned);
+                    let names: BTreeSet<String> = known.iter().filter_map(name).collect();
                     known.extend(
-                        more.into_iter().filter(|entry| !entry.get("name").is_some_and(|name| names.contains(name))),
+                        more.into_iter().filter(|entry| !name(entry).is_some_and(|name| names.contains(&name))),
                     );
                 }
                 (None | Some(Value::Null), value) => {
@@ -224,4 +224,5 @@ fn scrub_all(value: &mut Value) {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the files to be read are written here")]
 mod tests;

@@ -96,6 +96,9 @@ impl<'r> Looks<'r> {
     async fn signed<T>(&self) -> Result<(&Aws<'r>, &Keys), Observed<T>> {
         match (&self.aws, self.keys().await) {
             (Ok(aws), Observed::Found((_, keys))) => Ok((aws, keys)),
+            (_, Observed::Failed(failure) | Observed::Denied(failure)) => {
+                Err(Observed::not_tried(format!("no AWS credentials: {}", failure.message)))
+            }
             _ => Err(Observed::not_tried("no AWS credentials")),
         }
     }

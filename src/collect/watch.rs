@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::failure::timed_out;
+use super::failure::{TIMEOUT, timed_out};
 use crate::evidence::{Call, Failure, Observed};
 
 /// How long one call may take, if the run lasts long enough.
 const CALL: Duration = Duration::from_secs(5);
+
+/// A shorter wait proves nothing about the other side: answers often take as long.
+const TELLING: Duration = Duration::from_millis(250);
 
 /// How often the progress is told that time goes by.
 const TICK: Duration = Duration::from_millis(100);
@@ -119,7 +122,13 @@ impl<'p> Watch<'p> {
         let mut stop = self.stop.clone();
         let observed = tokio::select! {
             biased;
-            observed = future => observed,
+            observed = future => match observed {
+                // The look's own limit was cut short by the run's.
+                Observed::Failed(failure) if failure.code.as_deref() == Some(TIMEOUT) && begun.elapsed() < TELLING => {
+                    cut_short(&look, begun.elapsed())
+                }
+                observed => observed,
+            },
             () = tokio::time::sleep_until(end.into()) => self.given_up(&look, begun.elapsed()),
             true = async { stop.wait_for(|stopped| *stopped).await.is_ok() } => {
                 Observed::not_tried(format!("{} was stopped before it was answered", look.operation))
@@ -138,12 +147,8 @@ impl<'p> Watch<'p> {
 
     /// What has not answered in its time timed out. What the end of the run cut short proves nothing about the other side.
     fn given_up<T>(&self, look: &Look, after: Duration) -> Observed<T> {
-        if after < look.limit.min(self.call_limit) / 2 {
-            let seconds = after.as_secs_f64();
-            return Observed::not_tried(format!(
-                "the run's time was up {seconds:.1} s after {} began; a longer --timeout lets it end",
-                look.operation
-            ));
+        if after < TELLING.max(look.limit.min(self.call_limit) / 2) {
+            return cut_short(look, after);
         }
         Observed::Failed(timed_out(&look.operation, &look.address, after))
     }
@@ -160,6 +165,14 @@ impl<'p> Watch<'p> {
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.calls.borrow().clone()
     }
+}
+
+fn cut_short<T>(look: &Look, after: Duration) -> Observed<T> {
+    let seconds = after.as_secs_f64();
+    let operation = &look.operation;
+    Observed::not_tried(format!(
+        "the run's time was up {seconds:.1} s after {operation} began; a longer --timeout lets it end"
+    ))
 }
 
 /// What was found, or the same observation about something else.
@@ -204,7 +217,7 @@ mod tests {
     #[test]
     fn what_does_not_end_settles_as_a_time_out() {
         let (_sender, stop) = watch::channel(false);
-        for (run_limit, look_limit) in [(20, 15), (5_000, 20)] {
+        for (run_limit, look_limit) in [(400, 300), (5_000, 300)] {
             let watch = Watch::new(Duration::from_millis(run_limit), stop.clone(), &NoProgress);
             let never = std::future::pending::<Observed<()>>();
             let observed = run(watch.look(look(Duration::from_millis(look_limit)), never));
@@ -238,10 +251,22 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_is_too_short_for_any_answer_blames_nobody() {
+        let (_sender, stop) = watch::channel(false);
+        let watch = Watch::new(Duration::from_millis(20), stop, &NoProgress);
+        let limit = Duration::from_millis(10);
+        let never = run(watch.look(look(limit), std::future::pending::<Observed<()>>()));
+        let own = async { Observed::<()>::Failed(timed_out("exec aws", "aws", limit)) };
+        for observed in [never, run(watch.look(look(limit), own))] {
+            assert!(matches!(&observed, Observed::NotTried(Some(why)) if why.starts_with("the run's time was up")));
+        }
+    }
+
+    #[test]
     fn a_stop_that_nobody_can_give_any_more_ends_nothing() {
         let (sender, stop) = watch::channel(false);
         drop(sender);
-        let watch = Watch::new(Duration::from_millis(30), stop, &NoProgress);
+        let watch = Watch::new(Duration::from_millis(300), stop, &NoProgress);
         let observed = run(watch.look(look(Duration::from_secs(60)), std::future::pending::<Observed<()>>()));
         assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some("Timeout"));
     }

@@ -10,38 +10,58 @@ use crate::{
     collect::{self, Surroundings},
     error::{Error, InputError},
     evidence::{Evidence, Observed, Target},
-    facts::{action, kubeconfig},
+    facts::{
+        action::{self, ParsedAction},
+        kubeconfig,
+    },
 };
 
 /// Looks at the world; tells of every call if it is to be `verbose`.
 pub(super) fn look_around(args: &LookArgs, verbose: bool) -> Result<Evidence, Error> {
     let surroundings = Surroundings::of_this_process();
-    let kubeconfig = collect::read_kubeconfig(&surroundings, args.kubeconfig.as_deref(), args.context.as_deref());
-    let target = Target { profile: args.profile.clone(), ..Target::default() };
-    let Evidence { target, .. } = ask(args, Evidence { target, kubeconfig, ..Evidence::default() })?;
+    let mut target = Target { profile: args.profile.clone(), ..Target::default() };
+    ask(args, &mut target)?;
     let defaults = collect::Request::default();
     let request = collect::Request {
         target,
+        action: action(args)?,
         kubeconfig: args.kubeconfig.clone(),
         timeout: args.timeout.map_or(defaults.timeout, Duration::from_secs_f64),
         logs: args.logs,
         egress_address: args.egress_address,
     };
     let progress = progress::Lines::on_stderr(verbose);
-    let interrupted = async {
+    let evidence = collect::collect_blocking(&request, &surroundings, &progress, interrupted());
+    progress.end();
+    evidence.map_err(|error| InputError::new("this machine", format!("cannot be looked at: {error}")).into())
+}
+
+/// Ends when somebody wants the run to end: by Ctrl-C, or by SIGTERM as CI systems and `timeout` do.
+async fn interrupted() {
+    let ctrl_c = async {
         // Without a handler Ctrl-C ends the process at once, which is what it did before.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    let evidence = collect::collect_blocking(&request, &surroundings, &progress, interrupted);
-    progress.end();
-    evidence.map_err(|error| InputError::new("this machine", format!("cannot be looked at: {error}")).into())
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => terminated.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = ctrl_c => {}
+        _ = terminated => {}
+    }
 }
 
-/// Puts what the command line asks into the target of the diagnosis.
-fn ask(args: &LookArgs, mut evidence: Evidence) -> Result<Evidence, Error> {
-    let target = &mut evidence.target;
+/// Puts what the command line asks into the target of the diagnosis, all but the action.
+fn ask(args: &LookArgs, target: &mut Target) -> Result<(), Error> {
     for (asked, known) in [
         (&args.context, &mut target.context),
         (&args.cluster, &mut target.cluster),
@@ -57,14 +77,18 @@ fn ask(args: &LookArgs, mut evidence: Evidence) -> Result<Evidence, Error> {
         Some("-") => Some(read_lossy_stdin()?),
         Some(text) => Some(text.to_owned()),
     };
-    if let Some(words) = &args.action {
-        let parsed = action::parse(words).map_err(|error| Error::Usage {
+    Ok(())
+}
+
+/// The action that the command line asks about.
+fn action(args: &LookArgs) -> Result<Option<ParsedAction>, Error> {
+    let parse = |words: &String| {
+        action::parse(words).map_err(|error| Error::Usage {
             message: format!("--action '{words}': {} (column {})", error.problem, error.column),
             help: error.help.or_else(|| Some("write it as for `kubectl auth can-i`: 'get pods -n dev'".to_owned())),
-        })?;
-        evidence.target.action = Some(parsed.in_namespace(&kubeconfig::namespace(&evidence)));
-    }
-    Ok(evidence)
+        })
+    };
+    args.action.as_ref().map(parse).transpose()
 }
 
 /// Reads and merges the files of `--evidence`.
@@ -89,7 +113,12 @@ pub(super) fn evidence_of_files(args: &CheckArgs) -> Result<Evidence, Error> {
     if let Some(address) = args.look.egress_address {
         evidence.network.egress_address = Observed::Found(address.to_string());
     }
-    ask(&args.look, evidence)
+    ask(&args.look, &mut evidence.target)?;
+    if let Some(action) = action(&args.look)? {
+        let namespace = kubeconfig::namespace(&evidence.kubeconfig, evidence.target.context.as_deref());
+        evidence.target.action = Some(action.in_namespace(&namespace));
+    }
+    Ok(evidence)
 }
 
 /// Writes evidence to a file.

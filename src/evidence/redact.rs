@@ -32,7 +32,7 @@ struct Shape {
 }
 
 /// Hints, pattern and replacement of every shape, in the order in which they are looked for.
-const SHAPES: [(&[&str], &str, &str); 11] = [
+const SHAPES: [(&[&str], &str, &str); 12] = [
     (
         &["private key-----"],
         r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)",
@@ -57,6 +57,7 @@ const SHAPES: [(&[&str], &str, &str); 11] = [
         r#"(?i)("(?:token|password|passwd|secret)"\s*:\s*")[^"<]+"#,
         "$1<redacted>",
     ),
+    (&["token="], r#"(?i)(\btoken=["']?)[^\s"',;&}<]{8,}"#, "$1<redacted>"),
     (
         &["token", "password", "secret"],
         r#"(?i)(--?[a-z-]*(?:token|password|secret|secret-access-key)[= ]["']?)[^-\s"'<][^\s"'<]{7,}"#,
@@ -240,6 +241,7 @@ mod tests {
             (private_key.to_owned(), "MIIEowIBAAKCAQEA"),
             ("{\"status\":{\"token\":\"opaque-value\"}}".to_owned(), "opaque-value"),
             ("kubectl --token abcdefghijkl get pods".to_owned(), "abcdefghijkl"),
+            ("login failed, token=abcdefghijkl".to_owned(), "abcdefghijkl"),
         ] {
             let scrubbed = scrub(&text);
             assert!(!scrubbed.contains(secret), "{secret} is left in {scrubbed}");

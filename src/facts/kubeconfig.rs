@@ -7,7 +7,7 @@ use super::{
     pasted::{self, Pasted},
     value::{Fact, Unknown, choice, facts, why_unsettled},
 };
-use crate::evidence::{Evidence, Observed};
+use crate::evidence::{Evidence, Kubeconfig, Observed};
 
 pub(crate) mod document;
 mod state;
@@ -146,21 +146,21 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn at(evidence: &'a Evidence) -> Self {
-        let (state, document) = match &evidence.kubeconfig {
+    fn at(kubeconfig: &'a Observed<Kubeconfig>, context: Option<&str>) -> Self {
+        let (state, document) = match kubeconfig {
             Observed::Found(found) => (Some(KubeconfigState::Present), &found.document),
             Observed::Absent(_) => (Some(KubeconfigState::Missing), &Value::Null),
             Observed::Denied(_) | Observed::Failed(_) => (Some(KubeconfigState::Unreadable), &Value::Null),
             Observed::NotTried(_) => (None, &Value::Null),
         };
-        let context = evidence.target.context.clone().or_else(|| text(Some(document), "current-context"));
+        let context = context.map(str::to_owned).or_else(|| text(Some(document), "current-context"));
         let is_excerpt = state == Some(KubeconfigState::Present) && document.get("contexts").is_none();
         Self {
             state,
             document,
             selected: if is_excerpt { document::only_entries(document) } else { select(document, context.as_deref()) },
             context,
-            unsettled: why_unsettled(&evidence.kubeconfig, OBSERVATION),
+            unsettled: why_unsettled(kubeconfig, OBSERVATION),
         }
     }
 
@@ -185,13 +185,13 @@ impl<'a> Look<'a> {
 }
 
 /// The namespace of a request that names none, as kubectl takes it.
-pub(crate) fn namespace(evidence: &Evidence) -> String {
-    text(Look::at(evidence).selected.context, "namespace").unwrap_or_else(|| "default".to_owned())
+pub(crate) fn namespace(kubeconfig: &Observed<Kubeconfig>, context: Option<&str>) -> String {
+    text(Look::at(kubeconfig, context).selected.context, "namespace").unwrap_or_else(|| "default".to_owned())
 }
 
 /// Derives the room.
 pub(crate) fn derive(evidence: &Evidence, pasted: &Pasted) -> KubeconfigFacts {
-    let look = Look::at(evidence);
+    let look = Look::at(&evidence.kubeconfig, evidence.target.context.as_deref());
     let Selected { context, cluster, user } = look.selected;
     let exec = user.and_then(|user| user.get("exec"));
     let (files, problem) = match &evidence.kubeconfig {

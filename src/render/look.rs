@@ -53,7 +53,7 @@ impl Look {
 
     /// A text with everything visible that a terminal would act on or hide, and in ASCII where nothing else arrives.
     /// Line ends stay.
-    pub(super) fn visible(self, text: &str) -> String {
+    pub(crate) fn visible(self, text: &str) -> String {
         let mut shown = String::with_capacity(text.len());
         for character in text.chars() {
             match character {

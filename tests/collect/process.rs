@@ -64,12 +64,21 @@ fn ctrl_c_prints_what_is_known_so_far() {
 
 #[test]
 fn ctrl_c_ends_the_plugin_with_all_its_children() {
+    ends_the_plugin(Signal::INT);
+}
+
+#[test]
+fn termination_as_in_ci_does_so_too() {
+    ends_the_plugin(Signal::TERM);
+}
+
+fn ends_the_plugin(signal: Signal) {
     let lab = Lab::playing(base());
     lab.write_plugin("echo $$ > pid.half; mv pid.half pid; sleep 60; echo never");
     let child = start(&lab, &[&CHECK[..], &["--timeout", "60"]].concat());
     let pid = lab.folder.path().join("pid");
     wait_for("the plugin", || pid.exists());
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    kill_process(Pid::from_child(&child), signal).unwrap();
     let output = child.wait_with_output().unwrap();
     let (report, _) = report(&output);
     assert_eq!(output.status.code(), Some(3), "{report}");
@@ -77,6 +86,21 @@ fn ctrl_c_ends_the_plugin_with_all_its_children() {
     assert!(report.to_string().contains(stopped), "{report}");
     let plugin = Pid::from_raw(std::fs::read_to_string(pid).unwrap().trim().parse().unwrap()).unwrap();
     wait_for("the plugin's end", || test_kill_process(plugin).is_err());
+}
+
+#[test]
+fn a_kubeconfig_from_a_pipe_is_read_once() {
+    let lab = Lab::playing(base());
+    let pipe = lab.folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let kubeconfig = std::fs::read(lab.folder.path().join(".kube/config")).unwrap();
+    let arguments = ["check", "--output", "json", "--action", "list pods", "--kubeconfig", pipe.to_str().unwrap()];
+    let child = start(&lab, &arguments);
+    std::fs::write(&pipe, kubeconfig).unwrap();
+    let (report, _) = report(&child.wait_with_output().unwrap());
+    let checks = report["checks"].as_array().unwrap();
+    let passed = |id: &str| checks.iter().any(|check| check["id"] == id && check["outcome"] == "pass");
+    assert!(passed("kubeconfig-readable") && passed("context-complete"), "{report}");
 }
 
 #[test]

@@ -54,6 +54,7 @@ pub(crate) fn play_slowly(document: &Evidence, latency: Duration) -> Played {
             target: document.target.clone(),
             logs,
             egress_address,
+            action: None,
             kubeconfig: None,
             timeout: DEFAULT_TIMEOUT,
         },

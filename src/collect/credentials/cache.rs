@@ -1,8 +1,6 @@
 //! The caches of the AWS CLI below `~/.aws`: where their files are, and the keys of roles that it took before. Nothing is
 //! ever written there.
 
-#![expect(clippy::disallowed_methods, reason = "the CLI's caches are read here")]
-
 use std::path::Path;
 
 use aws_credential_types::Credentials as Keys;
@@ -59,7 +57,7 @@ pub(super) fn hexadecimal(algorithm: &'static Algorithm, text: &str) -> String {
 /// A file of a cache, or what is wrong with it.
 pub(super) fn read_cache(path: &Path) -> Result<Value, String> {
     let shown = |error: String| format!("{}: {error}", path.display());
-    let text = std::fs::read(path).map_err(|error| shown(error.to_string()))?;
+    let text = crate::collect::file::read(path).map_err(|error| shown(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|_| shown("not JSON".to_owned()))
 }
 

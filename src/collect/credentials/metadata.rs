@@ -1,8 +1,6 @@
 //! Credentials that the place where the program runs hands out: a container's endpoint (ECS, EKS Pod Identity) and
 //! EC2 instance metadata. Asked over plain HTTP on link-local addresses, never through a proxy.
 
-#![expect(clippy::disallowed_methods, reason = "the container's authorization token is read here")]
-
 use std::time::Duration;
 
 use aws_credential_types::Credentials as Keys;
@@ -36,7 +34,7 @@ impl Chain<'_> {
         let token = match self.surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
             Some(path) => {
                 let path = self.surroundings.expand_home(path);
-                let read = std::fs::read_to_string(&path);
+                let read = crate::collect::file::read_text(&path);
                 Some(read.map_err(|error| failure(OPERATION, "ENOENT", format!("{}: {error}", path.display())))?)
             }
             None => self.surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(str::to_owned),

@@ -1,7 +1,5 @@
 //! Credentials of a profile: keys, roles taken with those of another profile, web identity.
 
-#![expect(clippy::disallowed_methods, reason = "the web identity token's file is read here")]
-
 use aws_credential_types::Credentials as Keys;
 
 use super::{Chain, OPERATION, partial, text};
@@ -144,7 +142,7 @@ impl Chain<'_> {
             ));
         };
         let path = self.surroundings.expand_home(&path);
-        let token = std::fs::read_to_string(&path).map_err(|error| Failure {
+        let token = crate::collect::file::read_text(&path).map_err(|error| Failure {
             operation: Some(format!("read {}", path.display())),
             code: os_code(&error),
             message: format!("{}: {error}", path.display()),

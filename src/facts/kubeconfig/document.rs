@@ -1,5 +1,7 @@
 //! The kubeconfig document as client-go reads it: what a context selects, and what an exec entry says.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::UserCredential;
@@ -15,24 +17,41 @@ pub(crate) struct Selected<'a> {
     pub(crate) user: Option<&'a Value>,
 }
 
-/// The body of the entry called `name` in one of the document's three lists.
-fn entry<'a>(document: &'a Value, list: &str, body: &str, name: &str) -> Option<&'a Value> {
-    let entries = document.get(list)?.as_array()?;
-    entries.iter().find(|entry| entry.get("name").and_then(Value::as_str) == Some(name))?.get(body)
-}
-
 pub(crate) fn text(value: Option<&Value>, key: &str) -> Option<String> {
     value?.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// What the context `name` selects.
 pub(crate) fn select<'a>(document: &'a Value, name: Option<&str>) -> Selected<'a> {
-    let context = name.and_then(|name| entry(document, "contexts", "context", name));
-    let reference = |key: &str| context.and_then(|context| context.get(key)).and_then(Value::as_str);
-    Selected {
-        context,
-        cluster: reference("cluster").and_then(|name| entry(document, "clusters", "cluster", name)),
-        user: reference("user").and_then(|name| entry(document, "users", "user", name)),
+    name.map(|name| Entries::of(document).select(name)).unwrap_or_default()
+}
+
+/// The entries of a kubeconfig by their names, since many contexts may be looked at. Of two of one name the first
+/// counts.
+pub(crate) struct Entries<'a> {
+    contexts: BTreeMap<&'a str, &'a Value>,
+    clusters: BTreeMap<&'a str, &'a Value>,
+    users: BTreeMap<&'a str, &'a Value>,
+}
+
+impl<'a> Entries<'a> {
+    pub(crate) fn of(document: &'a Value) -> Self {
+        let by_name = |list: &str| {
+            let entries = document.get(list).and_then(Value::as_array).into_iter().flatten().rev();
+            entries.filter_map(|entry| Some((entry.get("name")?.as_str()?, entry))).collect()
+        };
+        Self { contexts: by_name("contexts"), clusters: by_name("clusters"), users: by_name("users") }
+    }
+
+    /// What the context `name` selects.
+    pub(crate) fn select(&self, name: &str) -> Selected<'a> {
+        let context = self.contexts.get(name).and_then(|entry| entry.get("context"));
+        let reference = |key: &str| context.and_then(|context| context.get(key)).and_then(Value::as_str);
+        Selected {
+            context,
+            cluster: reference("cluster").and_then(|name| self.clusters.get(name)?.get("cluster")),
+            user: reference("user").and_then(|name| self.users.get(name)?.get("user")),
+        }
     }
 }
 

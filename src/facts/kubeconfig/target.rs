@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Look, OBSERVATION, Selected,
-    document::{argument, authority, cluster_of_entry, context_names, exec_variable, is_local, select, text},
+    document::{Entries, argument, authority, cluster_of_entry, context_names, exec_variable, is_local, text},
 };
 use crate::{
     evidence::{Evidence, Observed},
@@ -119,11 +119,12 @@ pub(super) fn exec_cluster_matches(evidence: &Evidence, look: &Look<'_>) -> Fact
 /// Whether the user entry is shared with a context of another server, and the cluster that it makes tokens for is that
 /// other one.
 fn is_of_sharer(look: &Look<'_>, name: &str) -> bool {
-    let server = |context: &str| text(select(look.document, Some(context)).cluster, "server");
+    let entries = Entries::of(look.document);
     let own = text(look.selected.cluster, "server");
     let is_of = |context: &String| {
-        let entry = text(select(look.document, Some(context)).context, "cluster").unwrap_or_default();
-        own != server(context) && cluster_of_entry(&entry).unwrap_or(&entry) == name
+        let selected = entries.select(context);
+        let entry = text(selected.context, "cluster").unwrap_or_default();
+        own != text(selected.cluster, "server") && cluster_of_entry(&entry).unwrap_or(&entry) == name
     };
     user_shared_by(look).iter().any(is_of)
 }
@@ -177,8 +178,9 @@ pub(super) fn fitting_context(evidence: &Evidence, look: &Look<'_>) -> Option<St
     let asked = evidence.target.cluster.as_deref()?;
     let endpoint = evidence.aws.cluster.found().and_then(|cluster| cluster.endpoint.as_deref()).and_then(authority);
     let others = context_names(look.document).into_iter().filter(|name| Some(name) != look.context.as_ref());
+    let entries = Entries::of(look.document);
     let fits = |name: &String| {
-        let selected = select(look.document, Some(name));
+        let selected = entries.select(name);
         let server = text(selected.cluster, "server").and_then(|server| authority(&server));
         let names_it = context_cluster(&selected).as_deref() == Some(asked);
         (endpoint.is_some() && server == endpoint) || (endpoint.is_none() && names_it)
@@ -190,7 +192,8 @@ pub(super) fn fitting_context(evidence: &Evidence, look: &Look<'_>) -> Option<St
 pub(super) fn user_shared_by(look: &Look<'_>) -> Vec<String> {
     let Some(user) = text(look.selected.context, "user") else { return Vec::new() };
     let others = context_names(look.document).into_iter().filter(|name| Some(name) != look.context.as_ref());
-    let shares = |name: &String| text(select(look.document, Some(name)).context, "user").as_ref() == Some(&user);
+    let entries = Entries::of(look.document);
+    let shares = |name: &String| text(entries.select(name).context, "user").as_ref() == Some(&user);
     others.filter(shares).collect()
 }
 
@@ -209,6 +212,30 @@ mod tests {
         assert!(!old.is_disjoint(&both));
         assert!(old.is_disjoint(&certificates(&encode(&pem("DDD")))));
         assert_eq!(certificates("???"), BTreeSet::from(["???".to_owned()]));
+    }
+
+    #[test]
+    fn ten_thousand_contexts_are_looked_through_once() {
+        let named = |body: &str| -> Vec<Value> {
+            let content = |name: &str| match body {
+                "context" => serde_json::json!({ "cluster": name, "user": name }),
+                _ => serde_json::json!({ "server": format!("https://{name}.example") }),
+            };
+            let names = (0..10_000).map(|number| format!("c{number}"));
+            names.map(|name| serde_json::json!({ "name": name, body: content(&name) })).collect()
+        };
+        let document = serde_json::json!({
+            "current-context": "c9999",
+            "contexts": named("context"), "clusters": named("cluster"), "users": named("user"),
+        });
+        let kubeconfig = Observed::Found(crate::evidence::Kubeconfig { files: Vec::new(), document });
+        let mut evidence = Evidence { kubeconfig, ..Evidence::default() };
+        evidence.target.cluster = Some("nowhere".to_owned());
+        let look = Look::at(&evidence.kubeconfig, None);
+        // Looked up one by one this takes minutes.
+        assert_eq!(user_shared_by(&look), Vec::<String>::new());
+        assert_eq!(fitting_context(&evidence, &look), None);
+        assert_eq!(text(look.selected.cluster, "server").as_deref(), Some("https://c9999.example"));
     }
 
     #[test]
