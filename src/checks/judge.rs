@@ -150,6 +150,9 @@ pub(super) fn credential_obtained(facts: &Facts) -> Judgement {
                 _ => format!("context {context}; {command} gives a token"),
             })
         }
+        Some(Some(ExecOutcome::CommandMissing)) if command.contains('/') => {
+            Judgement::Fail(format!("{command} does not exist"))
+        }
         Some(Some(ExecOutcome::CommandMissing)) => Judgement::Fail(format!("{command} is not on the search path")),
         Some(Some(ExecOutcome::NotExecutable)) => Judgement::Fail(format!("{command} cannot be executed")),
         Some(Some(ExecOutcome::TimedOut)) => Judgement::Fail(format!("{command} did not end in time")),

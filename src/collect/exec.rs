@@ -3,6 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is where programs are run")]
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -134,6 +135,7 @@ pub(crate) async fn output(
     surroundings: &Surroundings,
     limit: Duration,
 ) -> Result<Output, Failure> {
+    let is_there = path.exists();
     let mut command = Command::new(path);
     command.args(arguments).env_clear().envs(&surroundings.variables).current_dir(&surroundings.folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -141,7 +143,12 @@ pub(crate) async fn output(
     command.arg0(name).process_group(0);
     let mut child = command.spawn().map_err(|error| Failure {
         operation: Some(operation.to_owned()),
-        code: os_code(&error),
+        // A script is there although the program that its first line names is not.
+        code: if is_there && error.kind() == ErrorKind::NotFound {
+            Some("ENOEXEC".to_owned())
+        } else {
+            os_code(&error)
+        },
         message: format!("exec: {name}: {error}"),
         ..Failure::default()
     })?;

@@ -102,6 +102,15 @@ fn what_cannot_be_run_fails_with_a_code() {
         ("ENOENT", "exec: executable no-such-plugin not found\nInstall it.")
     );
     assert_eq!(code(|exec| exec.command = "/etc/passwd".to_owned()).0, "EACCES");
+    let folder = tempfile::tempdir().unwrap();
+    for (script, expected) in [("no script", "ENOEXEC"), ("#!/no/such/program\n", "ENOEXEC")] {
+        let path = folder.path().join("plugin");
+        std::fs::write(&path, script).unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&path, executable).unwrap();
+        let observed = run_script("", |exec| exec.command = path.display().to_string(), Duration::from_secs(20));
+        assert_eq!(observed.failure().and_then(|failure| failure.code.as_deref()), Some(expected), "{script}");
+    }
     assert_eq!(
         code(|exec| exec.api_version = Some("client.authentication.k8s.io/v1alpha1".into())).0,
         "InvalidExecEntry"
