@@ -160,7 +160,7 @@ impl<'a> Builder<'a> {
                 let repair = self.end_name(&name, span);
                 return Err(Failure { repair, ..refusal(place, &format!("unknown anchor '{name}' referenced")) });
             }
-            Event::Anchor(_, name) if !name.chars().all(is_alpha) => {
+            Event::Anchor(_, name) if !name.chars().all(is_alpha) || self.opens_behind(&name, span) => {
                 let repair = self.end_name(&name, span);
                 let message = "did not find expected alphabetic or numeric character";
                 return Err(Failure { repair, ..refusal(place, message) });

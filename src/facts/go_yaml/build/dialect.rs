@@ -29,6 +29,12 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether a collection begins right behind the name of an anchor, which yaml.v2 does not allow.
+    pub(super) fn opens_behind(&self, name: &str, span: &Span) -> bool {
+        let end = span.start.byte_offset().unwrap_or_default() + 1 + name.len();
+        self.text.get(end..).is_some_and(|behind| behind.starts_with(['[', '{']))
+    }
+
     /// yaml.v2 ends the name of an anchor or alias before certain characters: in `&arn:aws` the text is `:aws`.
     pub(super) fn end_name(&self, name: &str, span: &Span) -> Option<Repair> {
         let end = name.find(|character| !is_alpha(character)).filter(|end| *end > 0)?;
@@ -114,7 +120,10 @@ impl<'a> Builder<'a> {
             line.is_empty() || line.starts_with('#')
         };
         let behind = self.text.get(self.text_end..).unwrap_or_default();
-        let Some(line) = behind.lines().skip(1).find(|line| !is_nothing(line)) else { return Ok(()) };
+        let at_line_start = self.text.get(..self.text_end).is_some_and(|before| before.ends_with('\n'));
+        let Some(line) = behind.lines().skip(usize::from(!at_line_start)).find(|line| !is_nothing(line)) else {
+            return Ok(());
+        };
         match line.strip_prefix('%').and_then(directive::fault) {
             Some(message) => Err(YamlError { place: None, message: message.to_owned() }),
             None => Ok(()),
@@ -247,9 +256,10 @@ impl<'a> Builder<'a> {
             }
             // `... a`
             ErrorKind::InvalidDocumentEnd => Some(Repair::cut(self.text, at)),
-            // A block scalar whose `|` is not indented.
+            // A block scalar whose `|` is not indented, behind a tag or anchor.
             ErrorKind::SimpleKeyExpected if self.text.get(at..).is_some_and(|text| text.starts_with(['|', '>'])) => {
-                Some(Repair::blanks(at, 1))
+                let word = self.text.get(..at).and_then(|before| before.split_whitespace().next_back());
+                word.filter(|word| word.starts_with(['!', '&'])).map(|_| Repair::blanks(at, 1))
             }
             // `[-]`
             ErrorKind::PlainScalarStartsWithDashFlowIndicator if self.text.get(at..).is_some_and(is_lone_dash) => {
@@ -429,6 +439,9 @@ mod tests {
             "- \t\n\n  a",
             "- a:\n  -\t a",
             "- !<a#b> c",
+            "- &a[b]",
+            "- a\n|",
+            "- |\n a\n%FOO",
             "# a\n- \"a\" b",
             "'a'- ",
             "[a] b: c",
