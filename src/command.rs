@@ -98,17 +98,23 @@ fn read_lossy_stdin() -> Result<String, Error> {
 }
 
 fn read(path: &Path) -> Result<(String, String), InputError> {
+    /// In bytes; the evidence of the largest clusters has some ten millions.
+    const LARGEST_FILE: u64 = 256 << 20;
+
     let is_stdin = path == Path::new("-");
     let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
-    let bytes = if is_stdin {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    let mut bytes = Vec::new();
+    let read = if is_stdin {
+        io::stdin().lock().take(LARGEST_FILE).read_to_end(&mut bytes)
     } else {
-        fs::read(path)
+        fs::File::open(path).and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut bytes))
     };
-    let bytes = bytes.map_err(|error| {
+    let length = read.map_err(|error| {
         InputError::new(&name, system_words(&error)).help("give the path of a file that you may read")
     })?;
+    if length as u64 == LARGEST_FILE {
+        return Err(InputError::new(&name, "the file is larger than 256 MiB").help("give a file that eks-doctor wrote"));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
         InputError::new(&name, "the text is not UTF-8").at(line, 1).help("evidence and rules are UTF-8 text files")

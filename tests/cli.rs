@@ -229,6 +229,12 @@ fn bytes_that_are_no_text_are_refused() {
     let run = run_with_input(&["check", "--evidence", "-"], b"{\"schema\":\n\xff\xfe}");
     assert_eq!((run.status, run.out.as_str()), (2, ""));
     assert!(run.err.starts_with("error: standard input:2:1: the text is not UTF-8"), "{}", run.err);
+    #[cfg(unix)]
+    {
+        let endless = self::run(&["check", "--evidence", "/dev/zero"]);
+        assert_eq!(endless.status, 2);
+        assert!(endless.err.starts_with("error: /dev/zero: the file is larger than 256 MiB"), "{}", endless.err);
+    }
 }
 
 #[test]
