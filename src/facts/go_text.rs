@@ -1,6 +1,36 @@
 //! Text as Go treats it: letter case, comparison, quoting. The authenticator is a Go program, and these decide which
 //! ARNs are equal and how its messages spell a value.
 
+/// Added to a byte that is no UTF-8, this makes the character of private use that stands for it.
+const BYTE_STAND_INS: u32 = 0x10_ff00;
+
+/// Bytes as text. A byte that is no UTF-8 gets a stand-in, which [`lower`] and [`quote`] treat as Go treats the byte.
+pub(crate) fn from_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(BYTE_STAND_INS + u32::from(*byte))));
+    }
+    text
+}
+
+/// The bytes of [`from_bytes`].
+pub(crate) fn bytes_of(character: char) -> Vec<u8> {
+    if is_stand_in(character) {
+        return vec![(u32::from(character) & 0xff) as u8];
+    }
+    character.to_string().into_bytes()
+}
+
+/// A text in which every stand-in of [`from_bytes`] is a replacement character.
+pub(crate) fn shown(text: &str) -> String {
+    text.replace(is_stand_in, "\u{fffd}")
+}
+
+fn is_stand_in(character: char) -> bool {
+    u32::from(character) >= BYTE_STAND_INS + 0x80
+}
+
 /// `strings.ToLower`: every character by itself, with the simple mapping.
 pub(crate) fn lower(text: &str) -> String {
     if text.is_ascii() {
@@ -41,6 +71,7 @@ pub(crate) fn quote(text: &str) -> String {
             _ if u32::from(character) < 0x20 || character == '\u{7f}' => {
                 quoted.push_str(&format!("\\x{:02x}", u32::from(character)));
             }
+            _ if is_stand_in(character) => quoted.push_str(&format!("\\x{:02x}", u32::from(character) & 0xff)),
             _ if is_unprintable(character) => match u32::from(character) {
                 code @ 0x10000.. => quoted.push_str(&format!("\\U{code:08x}")),
                 code => quoted.push_str(&format!("\\u{code:04x}")),
@@ -72,6 +103,9 @@ fn lower_char(character: char) -> char {
     // The one character whose lower case has two characters in Unicode's full mapping and one in its simple mapping.
     if character == '\u{130}' {
         return 'i';
+    }
+    if is_stand_in(character) {
+        return char::REPLACEMENT_CHARACTER;
     }
     single(character.to_lowercase()).unwrap_or(character)
 }
@@ -111,6 +145,8 @@ mod tests {
 
     #[test]
     fn quoting_is_that_of_go() {
+        assert_eq!(quote(&from_bytes(b"a\xff\xe2\x80\xc3\xa9")), r#""a\xff\xe2\x80é""#);
+        assert_eq!(lower(&from_bytes(b"A\xff\x80")), "a\u{fffd}\u{fffd}");
         assert_eq!(quote("a\"b\\c\n\u{7f}\u{a0}\u{feff}é"), r#""a\"b\\c\n\x7f\u00a0\ufeffé""#);
     }
 }

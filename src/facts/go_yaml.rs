@@ -3,20 +3,24 @@
 //! The events come from a YAML 1.2 parser. This module gives them the meaning of yaml.v2: YAML 1.1 scalars, repeated
 //! keys, merge keys, only the first document, limits on aliases, and its own view of tabs, anchors and byte-order marks.
 //!
-//! Of 31,000 ConfigMaps that were made from real ones by nasty edits, 99.95 % come out as in yaml.v2. The rest are texts that
-//! hardly anybody writes, and differ in this:
+//! Of 60,000 sections that were made from real ones by up to six violent edits each, 99.86 % come out as in yaml.v2. The
+//! rest are texts that hardly anybody writes, and differ in this:
 //!
 //! - Nesting beyond 255 levels is refused.
 //! - U+2028 and U+2029 in a block scalar become line feeds, and so does one of them in a text that has both.
-//! - What follows a complete document is judged roughly: a control character far behind it refuses it, a broken quoted
-//!   text or flow collection right behind it may or may not.
-//! - `!!!x`, `!!e!x`, `&x:y`, odd characters in a `%TAG` line, a directive after an empty document, and a tab behind `|`.
+//! - What follows a complete document is judged roughly: a control character far behind it refuses it; a quoted text, tag,
+//!   anchor or flow collection right behind it, or a second flow collection in its line, may or may not.
+//! - A quoted text that is a whole section and has something behind it: both sides refuse it, but name another reason.
+//! - A tab behind `---`, in the line after a directive, at the beginning of a line inside a plain text, or before a comment
+//!   between two keys; a control or tab in front of the first line of a block scalar; a `|` that is a line of its own.
+//! - A directive after an empty document, a tag that is repeated, a document marker inside a quoted text.
 //! - In a quoted text whose lines are indented less than their entry, and behind it in the same line, columns are off.
 
 use std::borrow::Cow;
 
 mod build;
 mod checks;
+mod directive;
 mod scalar;
 mod source;
 
@@ -56,6 +60,8 @@ pub(crate) struct NodeId(usize);
 #[derive(Debug)]
 struct Node {
     place: Place,
+    /// The line in which it begins with its anchor and tag.
+    first_line: usize,
     tag: String,
     content: Content,
 }

@@ -93,7 +93,7 @@ pub struct StsRequest {
 
 impl Rejection {
     pub(crate) fn format(message: impl Into<String>) -> Self {
-        Self { kind: RejectionKind::Format, message: message.into() }
+        Self { kind: RejectionKind::Format, message: go_text::shown(&message.into()) }
     }
 
     pub(crate) fn sts(message: impl Into<String>) -> Self {
@@ -269,7 +269,7 @@ fn decode(payload: &str) -> Result<String, usize> {
     if count == 6 {
         return Err(payload.len().saturating_sub(1));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(go_text::from_bytes(&bytes))
 }
 
 #[cfg(test)]

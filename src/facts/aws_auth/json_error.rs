@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 
+use super::super::go_text;
 use super::super::go_yaml::Place;
 
 /// The first syntax error in `encoding/json`'s words, with its place; `None` if the text is JSON.
@@ -26,12 +27,11 @@ pub(crate) fn go_json_error(text: &str) -> Option<(String, Place)> {
         context = "in \\u hexadecimal character escape";
         position = line.len() - digits.trim_start_matches(|digit: char| digit.is_ascii_hexdigit()).len();
     }
-    let character = line.get(position..).and_then(|rest| rest.chars().next()).unwrap_or('\n');
-    let character = match character {
+    // Go names a byte, as the character of that number.
+    let character = match line.as_bytes().get(position).copied().map_or('\n', char::from) {
         '\'' => r"'\''".to_owned(),
         '"' => "'\"'".to_owned(),
-        _ if character.is_control() => format!("'{}'", character.escape_default()),
-        _ => format!("'{character}'"),
+        character => format!("'{}'", go_text::quote(&character.to_string()).trim_matches('"')),
     };
     Some((format!("invalid character {character} {context}"), place))
 }
@@ -63,6 +63,8 @@ mod tests {
         assert_eq!(error("{\"a\": 1").unwrap(), "unexpected end of JSON input");
         assert_eq!(error("").unwrap(), "unexpected end of JSON input");
         assert_eq!(error("{} x").unwrap(), "invalid character 'x' after top-level value");
+        assert_eq!(error("\u{a0}{").unwrap(), "invalid character 'Â' looking for beginning of value");
+        assert_eq!(error("{\u{2028}").unwrap(), "invalid character 'â' looking for beginning of object key string");
         assert_eq!(error("{}"), None);
     }
 }

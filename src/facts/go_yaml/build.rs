@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, Span, StrInput, StructureStyle, Tag};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, StructureStyle, Tag};
 
 mod dialect;
 
+use super::directive::is_alpha;
 use super::source::{self, Repair, StandIns};
 use super::{Content, Document, Node, NodeId, Place, YamlError};
 
@@ -15,9 +16,9 @@ const REPAIRS: usize = 50;
 
 /// Reads the first document of a text.
 pub(super) fn document(text: &str) -> Result<Document, YamlError> {
-    source::refuse_outright(text)?;
     let stand_ins = StandIns::of(text);
     let mut text = stand_ins.prepare(text);
+    source::refuse_outright(&text)?;
     let mut repairs = 0;
     loop {
         let failure = match Builder::new(&text, stand_ins).build() {
@@ -57,8 +58,10 @@ struct Builder<'a> {
     root: Option<NodeId>,
     /// Up to where the text has been searched for tabs that indent.
     searched: usize,
-    /// At which byte the latest scalar or alias ends.
+    /// At which byte the latest scalar or alias ends, or the beginning of the latest collection if that is later.
     node_end: usize,
+    /// At which byte the latest scalar or alias ends.
+    text_end: usize,
 }
 
 /// A collection that is not closed yet.
@@ -92,6 +95,7 @@ impl<'a> Builder<'a> {
             root: None,
             searched: 0,
             node_end: 0,
+            text_end: 0,
         }
     }
 
@@ -128,12 +132,16 @@ impl<'a> Builder<'a> {
                 event => self.node(event, &span)?,
             }
         }
+        if !marked {
+            self.refuse_directive_behind()?;
+        }
         Ok(Document { nodes: self.nodes, root: self.root, rest })
     }
 
     fn node(&mut self, event: Event<'_>, span: &Span) -> Result<(), Failure> {
         let place = start_of(span);
         let refuse = |message: &str| Err(refusal(place, message));
+        let is_block_scalar = matches!(event, Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..));
         let (content, anchor, tag, style) = match event {
             Event::Scalar(text, style, anchor, tag) => (self.scalar(text, style, span)?, anchor, tag, None),
             Event::SequenceStart(style, anchor, tag) => (Content::Sequence(Vec::new()), anchor, tag, Some(style)),
@@ -148,12 +156,20 @@ impl<'a> Builder<'a> {
             Event::DocumentStart(_, Some(version)) if (version.major, version.minor) != (1, 1) => {
                 return refuse("found incompatible YAML document");
             }
-            Event::UnresolvedAlias(name) => return refuse(&format!("unknown anchor '{name}' referenced")),
-            Event::Anchor(_, name) if !name.chars().all(is_anchor_character) => {
-                return refuse("did not find expected alphabetic or numeric character");
+            Event::UnresolvedAlias(name) => {
+                let repair = self.end_name(&name, span);
+                return Err(Failure { repair, ..refusal(place, &format!("unknown anchor '{name}' referenced")) });
+            }
+            Event::Anchor(_, name) if !name.chars().all(is_alpha) || self.opens_behind(&name, span) => {
+                let repair = self.end_name(&name, span);
+                let message = "did not find expected alphabetic or numeric character";
+                return Err(Failure { repair, ..refusal(place, message) });
             }
             Event::Anchor(..) => {
-                // It comes behind its node, here a key that waits for its value.
+                // It comes behind its node, here perhaps a key that waits for its value.
+                if let Some(node) = self.nodes.last_mut() {
+                    node.first_line = node.first_line.min(place.line);
+                }
                 if let Some(parent) = self.open.last_mut().filter(|parent| parent.key.is_some()) {
                     parent.key_line = parent.key_line.min(place.line);
                 }
@@ -170,7 +186,9 @@ impl<'a> Builder<'a> {
         }
         let id = NodeId(self.nodes.len());
         let is_sequence = matches!(content, Content::Sequence(_));
-        self.nodes.push(Node { place, tag: tag.as_deref().map(full_tag).unwrap_or_default(), content });
+        let first_line = span.tag_span().map_or(span.start, |tag| tag.start).line();
+        let first_line = if is_block_scalar { self.last_line_before(span).min(first_line) } else { first_line };
+        self.nodes.push(Node { place, first_line, tag: tag.as_deref().map(full_tag).unwrap_or_default(), content });
         if anchor > 0 {
             self.anchors.insert(anchor, id);
         }
@@ -193,6 +211,9 @@ impl<'a> Builder<'a> {
     fn attach(&mut self, id: NodeId, span: &Span) -> Result<(), Failure> {
         let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
         self.node_end = span.end.byte_offset().unwrap_or_default();
+        if matches!(self.nodes[id.0].content, Content::Scalar { .. } | Content::Alias { .. }) {
+            self.text_end = self.node_end;
+        }
         let Some(parent) = self.open.last_mut() else {
             self.root.get_or_insert(id);
             return Ok(());
@@ -229,8 +250,4 @@ fn start_of(span: &Span) -> Place {
 
 fn full_tag(tag: &Tag) -> String {
     format!("{}{}", tag.handle(), tag.suffix())
-}
-
-fn is_anchor_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
 }

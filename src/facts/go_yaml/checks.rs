@@ -195,7 +195,7 @@ impl Document {
 
     fn mismatch(&self, id: NodeId, wanted: &str) -> (Place, String) {
         let id = self.resolve(id);
-        let Node { tag, place, content } = &self.nodes[id.0];
+        let Node { tag, place, first_line, content } = &self.nodes[id.0];
         let (own_tag, text) = match content {
             Content::Sequence(_) => ("!!seq", ""),
             Content::Mapping(_) | Content::Alias { .. } => ("!!map", ""),
@@ -208,11 +208,11 @@ impl Document {
         };
         let tag = if tag.is_empty() { own_tag.to_owned() } else { scalar::short_tag(tag) };
         let value = match text.as_bytes().get(..7) {
-            _ if matches!(tag.as_str(), "!!seq" | "!!map") => String::new(),
-            Some(beginning) if text.len() > 10 => format!(" `{}...`", String::from_utf8_lossy(beginning)),
+            _ if matches!(tag.as_str(), "!!seq" | "!!map") => text.to_owned(),
+            Some(beginning) if text.len() > 10 => format!(" `{}...`", scalar::as_text(beginning)),
             _ => format!(" `{text}`"),
         };
-        (*place, format!("line {}: cannot unmarshal {tag}{value} into {wanted}", place.line))
+        (*place, format!("line {first_line}: cannot unmarshal {tag}{value} into {wanted}"))
     }
 
     fn error(&self, id: NodeId, message: String) -> YamlError {

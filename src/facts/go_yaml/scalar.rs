@@ -196,7 +196,7 @@ fn decode_binary(text: &str) -> Result<Scalar, String> {
 }
 
 /// Bytes as text, with a replacement character for every single byte that is none.
-fn as_text(bytes: &[u8]) -> String {
+pub(super) fn as_text(bytes: &[u8]) -> String {
     bytes.utf8_chunks().flat_map(|chunk| [chunk.valid().to_owned(), "\u{fffd}".repeat(chunk.invalid().len())]).collect()
 }
 

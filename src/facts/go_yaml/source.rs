@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Place, YamlError};
+use super::{Place, YamlError, directive};
 
 /// A change that means nothing to yaml.v2, and that lets the YAML 1.2 parser read what yaml.v2 reads.
 pub(super) struct Repair {
@@ -32,9 +32,10 @@ impl Repair {
         Self { range: at..text.len(), by: String::new() }
     }
 
-    /// A flow indicator as a part of a tag.
+    /// An indicator as a part of a tag.
     pub(super) fn encode(text: &str, at: usize) -> Option<Self> {
-        let indicator = text.get(at..)?.chars().next().filter(|indicator| matches!(indicator, ',' | '[' | ']'))?;
+        let indicator =
+            text.get(at..)?.chars().next().filter(|indicator| matches!(indicator, ',' | '[' | ']' | '!'))?;
         Some(Self { range: at..at + 1, by: format!("%{:02X}", u32::from(indicator)) })
     }
 
@@ -55,10 +56,11 @@ pub(super) fn refuse_outright(text: &str) -> Result<(), YamlError> {
         let place = Place { line: index + 1, column: 1 };
         let content = line.trim_matches([' ', '\t']);
         if let Some(directive) = line.strip_prefix('%') {
-            let name = directive.split([' ', '\t']).next().unwrap_or_default();
-            if !matches!(name, "YAML" | "TAG") {
-                return refuse(place, "found unknown directive name");
+            if let Some(message) = directive::fault(directive) {
+                return refuse(place, message);
             }
+        } else if content.starts_with('%') {
+            return refuse(place, "found character that cannot start any token");
         } else if line.starts_with("...") && matches!(content.get(3..4), None | Some(" " | "\t")) {
             return refuse(place, "did not find expected node content");
         } else if !content.is_empty() && !content.starts_with('#') {

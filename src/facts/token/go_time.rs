@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::super::go_text;
+
 const LAYOUT: &str = "20060102T150405Z";
 
 /// A time as it stands in `X-Amz-Date`. The error is Go's.
@@ -95,7 +97,7 @@ fn quote(text: &str) -> String {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             ' '..='\u{7f}' => quoted.push(character),
-            _ => quoted.extend(character.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}"))),
+            _ => quoted.extend(go_text::bytes_of(character).iter().map(|byte| format!("\\x{byte:02x}"))),
         }
     }
     quoted.push('"');

@@ -32,6 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     if !rest.starts_with('/') {
         if !url.scheme.is_empty() {
             // Opaque: there is neither host nor path.
+            unescape(fragment, Mode::Path)?;
             return Ok(url);
         }
         if rest.split('/').next().is_some_and(|segment| segment.contains(':')) {
@@ -43,7 +44,7 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
         url.host = host(authority)?;
         path = rest;
     }
-    url.path = String::from_utf8_lossy(&unescape(path, Mode::Path)?).into_owned();
+    url.path = go_text::from_bytes(&unescape(path, Mode::Path)?);
     unescape(fragment, Mode::Path)?;
     Ok(url)
 }
@@ -56,10 +57,7 @@ pub(super) fn parse_query(query: &str) -> Option<Vec<(String, String)>> {
             return None;
         }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let text = |escaped: &str| {
-            let bytes = unescape(escaped, Mode::Query).ok()?;
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        };
+        let text = |escaped: &str| Some(go_text::from_bytes(&unescape(escaped, Mode::Query).ok()?));
         parameters.push((text(name)?, text(value)?));
     }
     Some(parameters)
@@ -110,7 +108,7 @@ fn host(authority: &str) -> Result<String, String> {
     if let Some(address) = address.filter(|address| address.parse::<Ipv6Addr>().is_err()) {
         return Err(format!("invalid host: ParseAddr({}): unable to parse IP", go_text::quote(address)));
     }
-    Ok(String::from_utf8_lossy(&unescape(host, Mode::Host)?).into_owned())
+    Ok(go_text::from_bytes(&unescape(host, Mode::Host)?))
 }
 
 fn unescape(text: &str, mode: Mode) -> Result<Vec<u8>, String> {

@@ -1,9 +1,11 @@
 //! Where yaml.v2 and the YAML 1.2 parser see different syntax: tabs, tags, keys of flow mappings, the end of the document.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::super::directive::{self, is_alpha, is_tag_character};
 use super::super::source::Repair;
 use super::super::{Content, Node, NodeId, Place, YamlError};
 use super::{Builder, Collection, Failure, refusal, start_of};
@@ -14,9 +16,8 @@ impl<'a> Builder<'a> {
         let range = span.byte_range().unwrap_or_default();
         let written = self.text.get(range.clone()).unwrap_or_default();
         let is_verbatim = written.starts_with("!<");
-        let is_tag_character =
-            |character: char| character.is_ascii_alphanumeric() || "-_;/?:@&=+$,.!~*'()[]%".contains(character);
-        if !is_verbatim && !written.chars().all(is_tag_character) {
+        let characters = written.strip_prefix("!<").map_or(written, |verbatim| verbatim.trim_end_matches('>'));
+        if !characters.chars().all(is_tag_character) {
             return Err(refusal(start_of(span), "did not find expected whitespace or line break"));
         }
         let behind = self.text.get(range.end..).unwrap_or_default();
@@ -26,6 +27,19 @@ impl<'a> Builder<'a> {
                 Err(Failure { repair, ..refusal(start_of(span), "did not find expected whitespace or line break") })
             }
         }
+    }
+
+    /// Whether a collection begins right behind the name of an anchor, which yaml.v2 does not allow.
+    pub(super) fn opens_behind(&self, name: &str, span: &Span) -> bool {
+        let end = span.start.byte_offset().unwrap_or_default() + 1 + name.len();
+        self.text.get(end..).is_some_and(|behind| behind.starts_with(['[', '{']))
+    }
+
+    /// yaml.v2 ends the name of an anchor or alias before certain characters: in `&arn:aws` the text is `:aws`.
+    pub(super) fn end_name(&self, name: &str, span: &Span) -> Option<Repair> {
+        let end = name.find(|character| !is_alpha(character)).filter(|end| *end > 0)?;
+        let at = span.start.byte_offset()? + 1 + end;
+        self.text.get(at..)?.starts_with(['?', ':', ',', ']', '}', '%', '@', '`']).then(|| Repair::blanks(at, 1))
     }
 
     pub(super) fn scalar(&self, text: Cow<'_, str>, style: ScalarStyle, span: &Span) -> Result<Content, Failure> {
@@ -70,6 +84,9 @@ impl<'a> Builder<'a> {
             let repair = Some(Repair::cut(self.text, range.start));
             return Err(Failure { repair, ..refusal(place, "did not find expected <document start>") });
         }
+        if in_block && self.has_tabs && self.tab_in_block_indentation(&range) {
+            return refuse("found a tab character where an indentation space is expected");
+        }
         let last_line = self.text.rsplit('\n').next().unwrap_or_default();
         if in_block && range.end >= self.text.len() && !last_line.trim().is_empty() && text.ends_with('\n') {
             text.pop();
@@ -96,6 +113,23 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// A directive behind the document, which yaml.v2 reads without need.
+    pub(super) fn refuse_directive_behind(&self) -> Result<(), YamlError> {
+        let is_nothing = |line: &&str| {
+            let line = line.trim_start_matches([' ', ']', '}', ',', ':', '-', '?']);
+            line.is_empty() || line.starts_with('#')
+        };
+        let behind = self.text.get(self.text_end..).unwrap_or_default();
+        let at_line_start = self.text.get(..self.text_end).is_some_and(|before| before.ends_with('\n'));
+        let Some(line) = behind.lines().skip(usize::from(!at_line_start)).find(|line| !is_nothing(line)) else {
+            return Ok(());
+        };
+        match line.strip_prefix('%').and_then(directive::fault) {
+            Some(message) => Err(YamlError { place: None, message: message.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn skip_tabs_in(&mut self, event: &Event<'_>, span: &Span) {
         let Some(range) = span.byte_range() else { return };
         self.searched = self.searched.max(range.end);
@@ -111,12 +145,18 @@ impl<'a> Builder<'a> {
         behind.get(..length).unwrap_or_default()
     }
 
-    /// Whether the item of a block sequence is separated from its dash by a tab.
+    /// Whether a tab follows the dash of this item of a block sequence.
     pub(super) fn follows_tab(&self, span: &Span) -> bool {
-        let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
-        let blanks = before.len() - before.trim_end_matches([' ', '\t']).len();
-        let (before, blanks) = before.split_at(before.len() - blanks);
-        before.ends_with('-') && blanks.contains('\t')
+        let start = span.start.byte_offset().unwrap_or_default();
+        let gap = self.text.get(self.text_end..start).unwrap_or_default();
+        gap.lines().any(|line| {
+            let dashes = line.trim_start_matches([' ', '?', ':']);
+            let mut rest = dashes;
+            while let Some(behind) = rest.strip_prefix('-') {
+                rest = behind.trim_start_matches(' ');
+            }
+            rest.starts_with('\t') && rest.len() < dashes.len()
+        })
     }
 
     /// Whether the white space behind a plain scalar has a line with a tab where only blanks may indent.
@@ -124,6 +164,26 @@ impl<'a> Builder<'a> {
         let block = self.open.iter().rev().find(|collection| collection.is_block);
         let indent = block.map_or(0, |block| self.nodes[block.id.0].place.column);
         self.space_behind(end).split('\n').skip(1).any(|line| line.find('\t').is_some_and(|column| column < indent))
+    }
+
+    /// The last line before a node that is not empty: that of the `|` of a block scalar.
+    pub(super) fn last_line_before(&self, span: &Span) -> usize {
+        let before = span.start.byte_offset().and_then(|start| self.text.get(..start)).unwrap_or_default();
+        let gap = before.get(before.trim_end().len()..).unwrap_or_default();
+        span.start.line() - gap.matches('\n').count()
+    }
+
+    /// Whether a line of a block scalar, or an empty one behind it, has a tab where its blanks belong.
+    fn tab_in_block_indentation(&self, range: &Range<usize>) -> bool {
+        let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let start = self.text.get(..range.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+        let written = self.text.get(start..range.end).unwrap_or_default();
+        let Some(indent) = written.lines().filter(|line| !line.trim().is_empty()).map(blanks).min() else {
+            return false;
+        };
+        let behind = self.text.get(range.end..).unwrap_or_default();
+        let empty = behind.lines().take_while(|line| line.trim().is_empty());
+        written.lines().chain(empty).any(|line| blanks(line) < indent && line.trim_start_matches(' ').starts_with('\t'))
     }
 
     /// What yaml.v2 sees differently in a key of a flow mapping, now that its value has come.
@@ -181,14 +241,25 @@ impl<'a> Builder<'a> {
             ErrorKind::InvalidBlockScalarIndent if self.open.is_empty() && place.column == 1 => {
                 Some(Repair::cut(self.text, at))
             }
-            // `!a,b c`
-            ErrorKind::InvalidTagTerminator => self.text.get(at..).and_then(|tag| {
-                let indicator = at + tag.find([',', '[', ']', ' ', '\n'])?;
+            // `!a,b c`, `!!!a`
+            ErrorKind::InvalidTagTerminator | ErrorKind::MissingTagUri => self.text.get(at..).and_then(|tag| {
+                let name = tag.strip_prefix('!')?.trim_start_matches(is_alpha);
+                let suffix = name.strip_prefix('!').unwrap_or(name);
+                let indicator = at + tag.len() - suffix.len() + suffix.find([',', '[', ']', '!', ' ', '\n'])?;
                 Repair::encode(self.text, indicator)
             }),
             // `{a: b:}`
-            ErrorKind::ExpectedFlowMappingSeparator if self.text.get(at..).is_some_and(ends_with_colon) => {
+            ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::InvalidColonPlacement
+                if self.text.get(at..).is_some_and(ends_with_colon) =>
+            {
                 Some(self.plain_colon(at))
+            }
+            // `... a`
+            ErrorKind::InvalidDocumentEnd => Some(Repair::cut(self.text, at)),
+            // A block scalar whose `|` is not indented, behind a tag or anchor.
+            ErrorKind::SimpleKeyExpected if self.text.get(at..).is_some_and(|text| text.starts_with(['|', '>'])) => {
+                let word = self.text.get(..at).and_then(|before| before.split_whitespace().next_back());
+                word.filter(|word| word.starts_with(['!', '&'])).map(|_| Repair::blanks(at, 1))
             }
             // `[-]`
             ErrorKind::PlainScalarStartsWithDashFlowIndicator if self.text.get(at..).is_some_and(is_lone_dash) => {
@@ -243,6 +314,11 @@ impl<'a> Builder<'a> {
     fn ends_at(&self, end: usize, place: Place) -> bool {
         let (before, behind) = self.text.split_at_checked(end).unwrap_or_default();
         let inside = self.open.first().is_some_and(|root| place.column >= self.nodes[root.id.0].place.column);
+        let line = behind.lines().next().unwrap_or_default();
+        let continues = line.contains(": ") || line.ends_with(':') || matches!(line.get(..2), Some("- " | "? "));
+        if self.open.is_empty() && (continues || matches!(line, "-" | "?")) {
+            return false;
+        }
         let starts_token = !behind.starts_with([':', '@', '`', '%', '|', '>', '&', '*', '!', '\'', '"']);
         let complete = !self.open.is_empty() || before.trim_end().ends_with([']', '}', '\'', '"']);
         !inside && complete && starts_token && self.open.iter().all(|collection| collection.is_block)
@@ -328,8 +404,14 @@ mod tests {
             "- \"a\"#c",
             "- {a: -, b: [-]}",
             "- {a: b:}",
+            "[a\nb:, c]",
+            "- a\n... b",
+            "- a: !b\n  |\t\n- c",
             "- {\n\ta: b,\n\tc: \"d\"\n\t}",
             "- !a,b c",
+            "- !!!seq c",
+            "- !!,a c",
+            "- !!binary!e!x c",
             "'a' b",
             "[a] ]",
             "  - a\n]",
@@ -354,6 +436,20 @@ mod tests {
             "%FOO\n---\n- a",
             "...\n- a",
             "-\ta",
+            "- \t\n\n  a",
+            "- a:\n  -\t a",
+            "- !<a#b> c",
+            "- &a[b]",
+            "- a\n|",
+            "- |\n a\n%FOO",
+            "# a\n- \"a\" b",
+            "'a'- ",
+            "[a] b: c",
+            "- >\n a\n\t\n- b",
+            "- a\n%FOO",
+            "[a]\n%YAML 1.x",
+            " %YAML 1.1\n---\n- a",
+            "%TAG !e! a#b\n---\n- a",
             "? a\n:\tb",
             "\t\n- a",
             "- a\n\t",
@@ -392,6 +488,7 @@ mod tests {
         assert_eq!(first("- \"a\n \u{2029}\u{2029} b\\t\""), "a\u{2029}\u{2029}b\t");
         assert_eq!(first("- 'a\u{2028}\n b'\n- c"), "a\u{2028}\nb");
         assert_eq!(first("[a:]"), "a:");
+        assert_eq!(first("- &arn:aws:iam"), ":aws:iam");
         assert_eq!(first("[a:, b]"), "a:");
         assert_eq!(first("[!x, b]"), "b");
         assert_eq!(first("[-]"), "-");
