@@ -252,13 +252,41 @@ mod tests {
     use crate::evidence::Evidence;
 
     fn context(document: &str) -> (&'static str, String) {
-        let text = format!("schema: eks-doctor/evidence/v1\nkubeconfig: {{ found: {{ document: {document} }} }}");
-        match context_complete(&Facts::derive(&Evidence::from_text("test", &text).unwrap())) {
+        said(context_complete, &format!("kubeconfig: {{ found: {{ document: {document} }} }}"))
+    }
+
+    /// What a check says of this evidence.
+    fn said(check: fn(&Facts) -> Judgement, evidence: &str) -> (&'static str, String) {
+        let text = format!("schema: eks-doctor/evidence/v1\n{evidence}");
+        match check(&Facts::derive(&Evidence::from_text("test", &text).unwrap())) {
             Judgement::Pass(words) => ("pass", words),
             Judgement::Fail(words) => ("fail", words),
             Judgement::Unknown(words) => ("unknown", words),
             Judgement::Skip(words) => ("skip", words),
         }
+    }
+
+    #[test]
+    fn a_command_with_a_path_is_not_looked_for() {
+        let of = |command: &str| {
+            let users = format!("users: [{{ name: a, user: {{ exec: {{ command: {command} }} }} }}]");
+            let contexts = "contexts: [{ name: a, context: { cluster: a, user: a } }], current-context: a";
+            let exec = "exec: { failed: { code: ENOENT, message: no such file } }";
+            let kubeconfig =
+                format!("kubeconfig: {{ found: {{ document: {{ {contexts}, {users}, clusters: [] }} }} }}");
+            said(credential_obtained, &format!("{kubeconfig}\n{exec}"))
+        };
+        assert_eq!(of("/opt/token"), ("fail", "/opt/token does not exist".to_owned()));
+        assert_eq!(of("token"), ("fail", "token is not on the search path".to_owned()));
+    }
+
+    #[test]
+    fn where_the_shell_does_not_tell_who_it_is_the_plugin_does() {
+        let arn = "arn:aws:sts::111122223333:assumed-role/Dev/ada";
+        let found = format!("execCaller: {{ found: {{ arn: '{arn}', account: '111122223333', userId: 'AROA:ada' }} }}");
+        let run = "exec: { found: { command: aws, exitCode: 0, stderr: '', token: { bytes: 1, prefixOk: true } } }";
+        let (outcome, words) = said(credentials_accepted, &format!("{run}\n{found}"));
+        assert_eq!((outcome, words.as_str()), ("pass", arn));
     }
 
     #[test]

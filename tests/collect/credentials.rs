@@ -60,6 +60,8 @@ fn a_role_that_may_not_be_taken_says_so() {
     let Observed::Denied(denied) = &evidence.aws.credentials else { panic!("{:?}", evidence.aws.credentials) };
     assert_eq!((denied.operation.as_deref(), denied.code.as_deref()), (Some("sts:AssumeRole"), Some("AccessDenied")));
     assert!(denied.message.contains("role/forbidden"));
+    // What needs keys says why there are none.
+    assert_eq!(evidence.aws.caller, Observed::not_tried(format!("no AWS credentials: {}", denied.message)));
     // The plugin has keys of its own, so that the rest is seen as far as it needs none of ours.
     assert!(evidence.kubernetes.whoami.found().is_some());
 }
