@@ -12,10 +12,7 @@ use crate::error::{InputError, did_you_mean};
 /// Reads one document. Names that end in `.json` are read as JSON, in `.yaml` or `.yml` as YAML; any other name is
 /// read as JSON if the text begins like a JSON object.
 pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.trim().is_empty() {
-        return Err(InputError::new(name, "the document is empty").help("check that the file was written to its end"));
-    }
+    let text = beginning(name, text)?;
     let lower = name.to_lowercase();
     let is_yaml = lower.ends_with(".yaml") || lower.ends_with(".yml");
     if lower.ends_with(".json") || (!is_yaml && text.trim_start().starts_with('{')) {
@@ -23,6 +20,15 @@ pub fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputErro
     } else {
         parse_yaml(name, text)
     }
+}
+
+/// The text without its byte-order mark; there must be one.
+fn beginning<'t>(name: &str, text: &'t str) -> Result<&'t str, InputError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err(InputError::new(name, "the document is empty").help("check that the file was written to its end"));
+    }
+    Ok(text)
 }
 
 fn parse_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
@@ -71,7 +77,7 @@ fn parse_yaml<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputErr
 
 /// Reads YAML into a type that keeps the places of its parts.
 pub(crate) fn parse_located<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, InputError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = beginning(name, text)?;
     serde_yaml::from_str_with_options(text, yaml_options()).map_err(|error| {
         let place = error.location().map(|at| (at.line() as usize, at.column() as usize));
         let path = place.map(|(line, column)| path_at(text, line, column)).unwrap_or_default();

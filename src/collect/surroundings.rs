@@ -150,7 +150,7 @@ pub(crate) mod tests {
         Surroundings {
             variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             home: Some("/home/ada".into()),
-            folder: "/work".into(),
+            folder: "/home/ada/project".into(),
             service_account: "/nowhere".into(),
         }
     }
@@ -188,9 +188,13 @@ pub(crate) mod tests {
     #[test]
     fn a_leading_tilde_is_the_home_folder() {
         let surroundings = surroundings(&[]);
-        for (path, expanded) in
-            [("~/x", "/home/ada/x"), ("~", "/home/ada"), ("/x", "/x"), ("x", "/work/x"), ("~eve/x", "/work/~eve/x")]
-        {
+        for (path, expanded) in [
+            ("~/x", "/home/ada/x"),
+            ("~", "/home/ada"),
+            ("/x", "/x"),
+            ("x", "/home/ada/project/x"),
+            ("~eve/x", "/home/ada/project/~eve/x"),
+        ] {
             assert_eq!(surroundings.expand_home(path), Path::new(expanded));
         }
     }

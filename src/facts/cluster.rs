@@ -1,6 +1,7 @@
 //! The cluster as the EKS API describes it: whether it is there, its state, its authentication mode and endpoint.
 
 use super::{
+    credentials::clock,
     kubeconfig::KubeconfigFacts,
     pasted::Pasted,
     value::{Fact, facts, why_unsettled},
@@ -143,18 +144,11 @@ fn health_issue(cluster: &Cluster) -> Option<String> {
 /// Minutes from the cluster's creation to the looking, by the server's clock.
 fn age_minutes(evidence: &Evidence) -> Fact<i64> {
     described_part(evidence, |cluster| cluster.created_at).and_then(|created| {
-        let (Some(created), Some(now)) = (created, now(evidence)) else {
+        let (Some(created), Some(now)) = (created, clock::now(evidence)) else {
             return Fact::unknown(OBSERVATION, "the time of its creation or of the looking is not known");
         };
         Fact::known((now.as_second() - created.as_second()).div_euclid(60), OBSERVATION)
     })
-}
-
-/// When the evidence was collected, by the server's clock as far as the local clock's error is known.
-pub(crate) fn now(evidence: &Evidence) -> Option<jiff::Timestamp> {
-    let offset = evidence.environment.clock_offset_seconds.found().copied().unwrap_or_default();
-    let offset = jiff::SignedDuration::try_from_secs_f64(offset).ok()?;
-    evidence.collected_at?.checked_sub(offset).ok()
 }
 
 fn described_part<T>(evidence: &Evidence, part: impl Fn(&Cluster) -> Option<T>) -> Fact<Option<T>> {

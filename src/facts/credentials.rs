@@ -13,7 +13,7 @@ use super::{
 };
 use crate::evidence::{CredentialProvider, Evidence, ProfileSource};
 
-mod clock;
+pub(crate) mod clock;
 mod eks_api;
 mod identity;
 mod mismatch;

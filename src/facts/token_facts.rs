@@ -1,11 +1,12 @@
 //! The bearer token that the client sends: which rule of the server it breaks, and what is wrong with one that is
 //! stored in the kubeconfig instead of being made anew.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{
     arn::Partition,
     cluster::ClusterFacts,
+    credentials::clock,
     exec::arguments::cluster_partition,
     kubeconfig::{KubeconfigFacts, UserCredential},
     pasted::{self, Pasted},
@@ -113,15 +114,8 @@ pub(crate) fn derive(
     }
 }
 
-/// The time by the server's clock, as far as the evidence tells.
-pub(crate) fn now(evidence: &Evidence) -> Option<Timestamp> {
-    let offset = evidence.environment.clock_offset_seconds.found().copied().unwrap_or_default();
-    let offset = SignedDuration::try_from_secs_f64(offset).unwrap_or_default();
-    evidence.collected_at?.checked_sub(offset).ok()
-}
-
 fn age(evidence: &Evidence, token: &TokenStatement) -> Option<SignedDuration> {
-    Some(now(evidence)?.duration_since(token.date?))
+    Some(clock::now(evidence)?.duration_since(token.date?))
 }
 
 /// The token that goes to the server: a stored one before that of the plugin. Absent if the client sends none.
@@ -186,12 +180,12 @@ fn rejected(
         };
     };
     // Without a time the age cannot be judged, everything else can.
-    let now = now(evidence).or(token.date).unwrap_or_default();
+    let now = clock::now(evidence).or(token.date).unwrap_or_default();
     if let Some(rejection) = judge_statement(token, &server, now) {
         let problem = match foreign_partition(token.host.as_deref(), server.partition) {
             true => TokenProblem::Partition,
             false => match of_words(&rejection.to_string()) {
-                TokenProblem::Stale if source == EXEC && is_clock_right(evidence) => TokenProblem::Kept,
+                TokenProblem::Stale if source == EXEC && clock::makes_fresh_tokens(evidence) => TokenProblem::Kept,
                 problem => problem,
             },
         };
@@ -201,11 +195,6 @@ fn rejected(
         Some(words) => Fact::known(Some((TokenProblem::Signature, words)), "execCaller"),
         None => Fact::known(None, source.clone()),
     }
-}
-
-/// Whether the clock of the evidence is right to the minute.
-fn is_clock_right(evidence: &Evidence) -> bool {
-    evidence.environment.clock_offset_seconds.found().is_some_and(|seconds| seconds.abs() < 60.0)
 }
 
 fn server(cluster: &ClusterFacts) -> Option<Server> {
@@ -353,7 +342,7 @@ fn of_stored_token(
     works: bool,
 ) -> Fact<Option<StoredProblem>> {
     let known = |problem| Fact::known(problem, STATIC);
-    let has_expired = matches!((token.expires_at, now(evidence)), (Some(end), Some(now)) if end < now);
+    let has_expired = matches!((token.expires_at, clock::now(evidence)), (Some(end), Some(now)) if end < now);
     match token.kind {
         _ if works => known(None),
         None | Some(TokenKind::Eks) if age(evidence, token).is_some_and(|age| age > SignedDuration::from_mins(15)) => {

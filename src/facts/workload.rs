@@ -3,7 +3,7 @@
 
 use super::{
     authorization::{AuthorizationFacts, CallerKind, asking::service_account},
-    cluster::now,
+    credentials::clock,
     pasted::Pasted,
     value::{Fact, choice, facts, why_unsettled},
 };
@@ -210,7 +210,7 @@ fn token_expired(evidence: &Evidence, pasted: &Pasted) -> Fact<bool> {
         return Fact::Unknown(why_unsettled(&evidence.static_token, "staticToken"));
     }
     match evidence.static_token.found() {
-        Some(token) if is_service_account_token(token) => match (token.expires_at, now(evidence)) {
+        Some(token) if is_service_account_token(token) => match (token.expires_at, clock::now(evidence)) {
             (Some(expires), Some(now)) => Fact::known(expires < now, "staticToken"),
             _ => Fact::unknown("staticToken", "the token does not say when it expires"),
         },

@@ -33,9 +33,6 @@ impl File<'_> {
             Some(json) => {
                 serde_json::from_str(json).map_err(|error| vec![InputError::new(self.path, error.to_string())])
             }
-            None if self.text.trim().is_empty() => Err(vec![
-                InputError::new(self.path, "the document is empty").help("check that the file was written to its end"),
-            ]),
             None => crate::input::parse_located(self.path, self.text).map_err(|error| vec![error]),
         }
     }

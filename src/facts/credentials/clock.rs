@@ -1,4 +1,6 @@
-//! Whether the local clock is too far off for AWS.
+//! Whether the local clock is too far off for AWS, and what time it really is.
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{CredentialProblem, problem::Seen};
 use crate::{evidence::Evidence, facts::value::Fact};
@@ -31,6 +33,17 @@ pub(super) fn is_off(evidence: &Evidence, problem: &Fact<Option<Seen>>) -> Fact<
         Some(offset) => Fact::known(*offset < DOUBTFULLY_SLOW, OBSERVATION),
         None => Fact::unknown(OBSERVATION, "the server sent no date"),
     })
+}
+
+/// The time of the evidence by a right clock.
+pub(crate) fn now(evidence: &Evidence) -> Option<Timestamp> {
+    let offset = evidence.environment.clock_offset_seconds.found().copied().unwrap_or_default();
+    evidence.collected_at?.checked_sub(SignedDuration::try_from_secs_f64(offset).ok()?).ok()
+}
+
+/// Whether the clock is known not to be so slow that it makes tokens look old.
+pub(crate) fn makes_fresh_tokens(evidence: &Evidence) -> bool {
+    evidence.environment.clock_offset_seconds.found().is_some_and(|offset| *offset >= DOUBTFULLY_SLOW)
 }
 
 /// How far the clock is off, in words.

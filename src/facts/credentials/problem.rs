@@ -1,14 +1,14 @@
 //! What is wrong with AWS credentials, told from the words of AWS, of its clients and of exec plugins; and which of
 //! the observations says so.
 
-use super::CredentialProblem;
+use super::{CredentialProblem, clock};
 use crate::{
     evidence::{Evidence, Failure, Observed},
     facts::{
         exec,
         kubeconfig::{KubeconfigFacts, UserCredential},
         pasted::{self, Pasted},
-        token_facts::{self, host_of_other_partition},
+        token_facts::host_of_other_partition,
         value::{Fact, Unknown, why_unsettled},
     },
     symptom::SymptomClass,
@@ -357,7 +357,7 @@ fn of_shell(evidence: &Evidence) -> Side {
         return told(failure, CALLER);
     }
     let end = aws.credentials.found().and_then(|found| found.expires_at);
-    if let Some(end) = end.filter(|end| token_facts::now(evidence).is_some_and(|now| *end < now)) {
+    if let Some(end) = end.filter(|end| clock::now(evidence).is_some_and(|now| *end < now)) {
         let message = format!("the session ended at {end}");
         return Side::Problem(Seen { problem: CredentialProblem::Expired, message, observation: CREDENTIALS });
     }

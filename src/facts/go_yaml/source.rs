@@ -132,8 +132,8 @@ impl StandIns {
     }
 
     /// The text for the YAML 1.2 parser: stand-ins for byte-order marks, and line feeds for carriage returns and for the
-    /// line breaks that only YAML 1.1 has; the separator keeps a carriage return. At the beginning of the text, one byte-order mark is nothing, another one is a
-    /// blank.
+    /// line breaks that only YAML 1.1 has; the separator keeps a carriage return. At the beginning of the text, one
+    /// byte-order mark is nothing, another one is a blank.
     pub(super) fn prepare(self, text: &str) -> Cow<'_, str> {
         const BYTE_ORDER_MARK: char = '\u{feff}';
         const ODD_BREAKS: [char; 4] = ['\r', '\u{85}', '\u{2028}', '\u{2029}'];

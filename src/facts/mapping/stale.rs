@@ -1,10 +1,11 @@
 //! The age of the subject's access entry: one that is older than its principal is for another principal of that name,
 //! and one that was changed a moment ago may not be in force yet.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::super::{
     arn::strip_path,
+    credentials::clock,
     go_text,
     identity_mapping::{EntryRef, NearMiss, NearMissReason, StoreName, UniqueIdMatch, Verdict},
     value::{Fact, facts, why_unsettled},
@@ -130,7 +131,7 @@ fn seconds_ago(seen: &Seen<'_>) -> Fact<Option<i64>> {
             strip_path(&entry.principal_arn).is_ok_and(|stripped| go_text::equal_fold(&stripped, &canonical))
         };
         let changed = entries.iter().filter(is_own).filter_map(last_change).max()?;
-        Some(now(seen)?.duration_since(changed).as_secs())
+        Some(clock::now(seen.evidence)?.duration_since(changed).as_secs())
     })
 }
 
@@ -139,11 +140,4 @@ fn last_change(entry: &AccessEntry) -> Option<Timestamp> {
     let own = details.and_then(|details| details.modified_at.max(details.created_at));
     let policies = entry.policies.found().into_iter().flatten().filter_map(|policy| policy.associated_at).max();
     own.max(policies)
-}
-
-/// The time of the evidence by a right clock.
-fn now(seen: &Seen<'_>) -> Option<Timestamp> {
-    let offset = seen.evidence.environment.clock_offset_seconds.found().copied().unwrap_or_default();
-    let offset = SignedDuration::try_from_secs_f64(offset).unwrap_or_default();
-    seen.evidence.collected_at?.checked_sub(offset).ok()
 }
